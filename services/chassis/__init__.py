@@ -1,0 +1,24 @@
+"""What every service needs and no customer would notice.
+
+Nothing in this package knows what the shop sells. A service's `app.py` calls `make_app` and then the
+`use_...` functions that it needs; each hands back the part that the rest of the service works with.
+
+Reading order, as a request meets the files:
+
+    main.py          `python -m orders serve | migrate | seed`
+    settings.py      the environment becomes one checked object
+    serve.py         gunicorn: bind, fork, register, drain, leave
+    web.py           the Flask application: errors, health, metrics, one log line per request
+    deadline.py      how much time is left          trace.py      which request this belongs to
+    identity.py      who is asking                  limits.py     how fast they may ask
+    schemas.py       shapes that several services share   paging.py   lists in pages
+    idempotency.py   the same key twice is one effect
+    database.py      engine and `transaction()`     migrate.py    Alembic
+    outbox.py        events out: written with the change, relayed after it (relay.py)
+    inbox.py         events in: each has effect once
+    discovery.py     who is healthy                 balancing.py  which of them is asked
+    calls.py         outbound HTTP: deadline, retry budget, breaker
+    errors.py        the few errors and their HTTP status
+    telemetry.py     logs and metrics               faults.py     breaking things on purpose
+    testing.py       what the tests of every service share
+"""

@@ -1,0 +1,157 @@
+"""One database per service: the engine, and transactions that are said out loud.
+
+    with database.transaction() as session:   # read and write; commits at the end, rolls back on an exception
+    with database.reading() as session:       # one consistent view, never waits for a writer
+
+SQLite is the default: one file, WAL (readers and the writer do not block each other), `synchronous=FULL`
+(what was answered survives a power cut), and `BEGIN IMMEDIATE` for writers. A deferred transaction that turns
+from reading to writing fails at once with SQLITE_BUSY when another writer was faster, whatever the busy
+time-out is; an immediate one waits its turn. PostgreSQL is chosen by its URL; nothing else changes.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from chassis.errors import Unavailable
+from chassis.settings import ChassisSettings
+from chassis.telemetry import log
+from chassis.web import problem_response
+
+BUSY_TIMEOUT_S = 5
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite stores no time zone, so it is put back on when a row is read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a time zone; use chassis.database.utc_now()")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Database:
+    """A service's own database. Safe to share between threads; make it after a fork or call `dispose`."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = make_engine(url)
+        self.outbox: Any = None  # set by chassis.relay.use_outbox; publish() finds it by the session
+        # Writers of one process queue here instead of in SQLite's busy handler, which polls and is unfair.
+        self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A read-write transaction; what it publishes is relayed once it has committed."""
+        with self._turn(), Session(self.engine, expire_on_commit=False) as session:
+            session.info["outbox"] = self.outbox
+            with session.begin():
+                yield session
+        for callback in session.info.get("after_commit", ()):
+            callback()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A read-only view; nothing written in it is kept."""
+        with self.engine.connect().execution_options(souk_read=True) as connection, Session(connection) as session:
+            yield session
+
+    def ping(self) -> bool:
+        """True when the database answers a query."""
+        try:
+            with self.reading() as session:
+                session.execute(text("SELECT 1"))
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            log.warning("the database does not answer", error=str(error.__cause__ or error))
+            return False
+        return True
+
+    def dispose(self) -> None:
+        """Drop all connections, so that none is shared over a fork."""
+        self.engine.dispose(close=False)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._writers is None:
+            yield
+            return
+        if not self._writers.acquire(timeout=BUSY_TIMEOUT_S):
+            raise Unavailable("the database is busy; try again")
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+
+def after_commit(session: Session, callback: Callable[[], None]) -> None:
+    """Call this once the transaction of `session` has committed; never if it rolls back."""
+    session.info.setdefault("after_commit", []).append(callback)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for SQLite or PostgreSQL. A SQLite file's folder is made when it is missing."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        parsed, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
+    )  # fmt: skip
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin by itself, and deferred
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    reads = connection.get_execution_options().get("souk_read", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def use_database(app: Flask, settings: ChassisSettings) -> Database:
+    """Give the application its database: readiness asks it, and its absence is a 503, not a 500."""
+    database = Database(settings.database)
+    app.extensions["souk.database"] = database
+    app.extensions["souk.ready"].append(database.ping)
+
+    def unavailable(error: Exception) -> Any:
+        log.warning("the database refused", error=str(error.__cause__ or error))
+        return problem_response(Unavailable("the database cannot be used now; try again"))
+
+    for kind in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(kind, unavailable)
+    return database
+
+
+def app_database() -> Database:
+    """The database of the application that handles this request."""
+    database: Database = current_app.extensions["souk.database"]
+    return database

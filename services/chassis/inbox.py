@@ -1,0 +1,83 @@
+"""Events in: `POST /events` takes CloudEvents, each of which has its effect once.
+
+The inbox remembers (source, id) in the transaction of the effect: the idempotent consumer (Richardson,
+"Microservices Patterns", chapter 3). A second delivery of the same event finds its row and does nothing, so
+"at least once" on the wire becomes "exactly once" in the database.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Flask, current_app
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Column, MetaData, String, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from chassis import faults
+from chassis.database import UtcDateTime, utc_now
+from chassis.errors import Unprocessable
+from chassis.identity import requires_service
+from chassis.telemetry import log
+
+metadata = MetaData()
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("event_id", String(64), primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False, index=True),
+)
+
+
+class Event(BaseModel):
+    """A CloudEvent 1.0. Members that we do not know are ignored: events evolve by adding."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(min_length=1, max_length=64)
+    type: str = Field(min_length=1, max_length=64)
+    source: str = Field(min_length=1, max_length=64)
+    subject: str = Field(min_length=1, max_length=64)
+    time: datetime
+    traceparent: str | None = None
+    data: dict[str, Any]
+
+
+Handlers = Mapping[str, Callable[[Event], None]]
+
+
+def first_delivery(session: Session, event: Event) -> bool:
+    """Record the event in the transaction of its effect. False: its effect is there already, so do nothing."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    row = {"source": event.source, "event_id": event.id, "received_at": utc_now()}
+    statement = insert(inbox).values(row).on_conflict_do_nothing().returning(inbox.c.event_id)
+    return session.execute(statement).first() is not None
+
+
+events_routes = APIBlueprint("events", __name__)
+
+
+@events_routes.post("/events")
+@requires_service()
+@events_routes.input(Event)
+def receive(json_data: Event) -> tuple[str, int]:
+    """204 once the event's effect is committed, for a repeated delivery too; 422 for a type without a handler."""
+    handlers: Handlers = current_app.extensions["souk.handlers"]
+    handler = handlers.get(json_data.type)
+    if handler is None:
+        raise Unprocessable(f"nothing here consumes events of type {json_data.type!r}")
+    faults.point("inbox.received")
+    handler(json_data)
+    faults.point("inbox.handled")
+    log.info("event handled", type=json_data.type, subject=json_data.subject, source=json_data.source)
+    return "", 204
+
+
+def use_inbox(app: Flask, handlers: Handlers) -> None:
+    """Accept events; each type goes to one handler, which owns its transaction and calls `first_delivery` in it."""
+    app.extensions["souk.handlers"] = handlers
+    app.register_blueprint(events_routes)

@@ -1,0 +1,49 @@
+"""How fast one user may ask: a token bucket per subject, in the memory of each replica.
+
+Clients on loopback are not limited unless asked, so that a load test measures the system. With N replicas a
+user gets up to N times the rate; the limit protects the service, it is no quota.
+"""
+
+import ipaddress
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from flask import request
+
+from chassis.errors import TooManyRequests
+
+
+class SubjectLimits:
+    """`per_second` requests for each subject, with bursts of twice that. Zero means no limit."""
+
+    REMEMBERED = 10_000
+
+    def __init__(self, per_second: float, loopback_too: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self.per_second, self.loopback_too, self._clock = per_second, loopback_too, clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # subject -> (tokens, when)
+        self._lock = threading.Lock()
+
+    def take(self, subject: str) -> None:
+        """Count a request of `subject`. Raises TooManyRequests."""
+        if self.per_second <= 0 or (not self.loopback_too and _client_is_loopback()):
+            return
+        burst, now = 2 * self.per_second, self._clock()
+        with self._lock:
+            tokens, then = self._buckets.pop(subject, (burst, now))
+            tokens = min(burst, tokens + (now - then) * self.per_second)
+            self._buckets[subject] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
+            if len(self._buckets) > self.REMEMBERED:
+                self._buckets.popitem(last=False)
+        if tokens < 1:
+            raise TooManyRequests("you are asking too fast", retry_after=(1 - tokens) / self.per_second)
+
+
+def _client_is_loopback() -> bool:
+    # The gateway overwrites X-Forwarded-For; without a gateway the peer itself is the client.
+    address = request.headers.get("X-Forwarded-For", request.remote_addr or "").split(",")[-1].strip()
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

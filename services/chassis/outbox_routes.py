@@ -1,0 +1,50 @@
+"""Looking into the outbox: what is undelivered, what is dead, and one more try for it. For operators' tools."""
+
+from typing import Any, Literal
+
+from apiflask import APIBlueprint
+from pydantic import Field
+from sqlalchemy import select, update
+
+from chassis.database import app_database
+from chassis.errors import NotFound
+from chassis.identity import requires_service
+from chassis.outbox import deliveries
+from chassis.paging import OperatorPage, decode_cursor, paged
+
+outbox_routes = APIBlueprint("outbox", __name__, url_prefix="/internal/events")
+
+
+class EventsQuery(OperatorPage):
+    state: Literal["pending", "dead"] = Field(default="pending")
+
+
+@outbox_routes.get("")
+@requires_service()
+@outbox_routes.input(EventsQuery, location="query")
+def list_events(query_data: EventsQuery) -> dict[str, Any]:
+    """Deliveries that are not done, oldest first."""
+    columns = [deliveries.c[name] for name in ("seq", "type", "subject", "subscriber", "state", "tries", "last_error")]
+    columns += [deliveries.c.event_id.label("id"), deliveries.c.created_at]
+    statement = select(*columns).where(deliveries.c.state == query_data.state)
+    if query_data.cursor:
+        statement = statement.where(deliveries.c.seq > decode_cursor(query_data.cursor, int))
+    with app_database().reading() as session:
+        rows = session.execute(statement.order_by(deliveries.c.seq).limit(query_data.limit + 1)).mappings().all()
+    page, following = paged(rows, query_data.limit, lambda row: row["seq"])
+    items = [{**row, "created_at": row["created_at"].isoformat()} for row in page]
+    return {"items": items, "next": following}
+
+
+@outbox_routes.post("/<int:seq>/retry")
+@requires_service()
+def retry(seq: int) -> tuple[str, int]:
+    """Make a dead delivery pending again, with all its tries."""
+    fresh = {"state": "pending", "tries": 0, "not_before": None, "claimed_until": None}
+    with app_database().transaction() as session:
+        where = (deliveries.c.seq == seq, deliveries.c.state == "dead")
+        result = session.execute(update(deliveries).where(*where).values(fresh).returning(deliveries.c.seq))
+        if result.first() is None:
+            raise NotFound(f"no dead event with the number {seq}")
+    app_database().outbox.wake()
+    return "", 204

@@ -1,0 +1,51 @@
+"""Lists in pages by cursor: a page starts behind the last row of the one before it.
+
+Unlike an offset, a cursor costs the same on the thousandth page as on the first, and rows that come or go
+meanwhile are neither repeated nor skipped.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field
+
+from chassis.errors import Unprocessable
+
+Row = TypeVar("Row")
+
+
+class Page(BaseModel):
+    """The query parameters of a list: `limit` (20 by default, 100 at most) and `cursor`."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    cursor: str | None = Field(default=None, max_length=500)
+
+
+class OperatorPage(Page):
+    """An operator may take larger pages."""
+
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+def encode_cursor(value: Any) -> str:
+    """Any JSON value as an opaque text that fits into a URL."""
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str, kind: type) -> Any:
+    """The value in a cursor. Raises Unprocessable when it is not one of ours holding a `kind`."""
+    try:
+        value = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        value = None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise Unprocessable("this cursor was not made by this list; start without one")
+    return value
+
+
+def paged(rows: Sequence[Row], limit: int, key: Callable[[Row], Any]) -> tuple[list[Row], str | None]:
+    """Cut `limit + 1` fetched rows to a page and the cursor of the next one, None on the last page."""
+    page = list(rows[:limit])
+    return page, encode_cursor(key(page[-1])) if len(rows) > limit else None

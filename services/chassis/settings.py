@@ -1,0 +1,98 @@
+"""The environment, read once, as one typed and frozen object per process.
+
+A service subclasses `ChassisSettings`, sets `service` and adds its own fields. The field `order_deadline_s`
+is read from `ORDER_DEADLINE_S`; lists and dictionaries are given as JSON.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+Strategies = ("round_robin", "random", "p2c", "weighted", "consistent_hash")
+
+
+class SettingsError(Exception):
+    """Some settings are missing or wrong; the message has one line for each of them."""
+
+
+class ChassisSettings(BaseModel):
+    """What every service can be told. Seconds and milliseconds are in the names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service: ClassVar[str]
+    prefix: ClassVar[str] = ""
+
+    version: str = "0.1.0"
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+    threads: int = Field(default=8, ge=1, le=512)
+    souk_home: Path = Path(".souk")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+
+    database_url: str = ""
+    discovery_url: str = "consul://127.0.0.1:8500"
+    balancing: dict[str, str] = {"*": "p2c"}
+    event_routes: dict[str, list[str]] = {}
+    event_max_tries: int = Field(default=10, ge=1)
+    service_key_file: Path | None = None
+
+    ttl_s: float = Field(default=3.0, gt=0)
+    renewal_s: float = Field(default=1.0, gt=0)
+    drain_s: float = Field(default=2.0, ge=0)
+    graceful_timeout_s: int = Field(default=10, ge=1)
+    request_timeout_ms: int = Field(default=10_000, ge=1)
+    shed_after_ms: int = Field(default=1_000, ge=1)
+    max_body_bytes: int = Field(default=1_000_000, ge=1)
+    keep_days: float = Field(default=7.0, gt=0)
+
+    rate_limit_per_s: float = Field(default=50.0, ge=0)
+    rate_limit_loopback: bool = False
+    faults_enabled: bool = False
+
+    @field_validator("balancing")
+    @classmethod
+    def _known_strategies(cls, value: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(set(value.values()) - set(Strategies)):
+            raise ValueError(f"no strategy called {', '.join(unknown)}; there are {', '.join(Strategies)}")
+        return value
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read every field from the environment. Raises SettingsError that names all that is wrong."""
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for name, field in cls.model_fields.items():
+            text = environ.get(name.upper())
+            if text is None:
+                continue
+            try:
+                values[name] = json.loads(text) if _is_collection(field.annotation) else text
+            except ValueError:
+                problems.append(f"{name.upper()}: not valid JSON")
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            problems += [f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        if problems:
+            lines = "\n  ".join(problems)
+            raise SettingsError(f"{cls.service}: wrong settings in the environment:\n  {lines}")
+        return settings
+
+    @property
+    def database(self) -> str:
+        """The database's URL: the one given, else a SQLite file of this service's own."""
+        return self.database_url or f"sqlite:///{self.souk_home.absolute()}/data/{self.service}.db"
+
+    @property
+    def service_keys(self) -> Path:
+        """The file with the keys that sign and verify service tokens."""
+        return self.service_key_file or self.souk_home / "keys" / "service.keys"
+
+
+def _is_collection(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) in (dict, list)

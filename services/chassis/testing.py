@@ -1,0 +1,171 @@
+"""What the tests of every service share: the real application on a real, migrated, temporary database.
+
+Nothing is mocked but the neighbours, and those are real HTTP servers on free ports.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from flask import Flask
+
+from chassis.identity import AUDIENCE, ISSUER
+from chassis.migrate import upgrade
+from chassis.settings import ChassisSettings
+
+SERVICE_KEY = "a-key-for-tests-that-is-at-least-32-bytes-long"
+
+
+@cache
+def signing_key() -> ec.EllipticCurvePrivateKey:
+    """The key that stands for accounts' in tests."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_set(kid: str = "test") -> dict[str, Any]:
+    """The public half of `signing_key` as a JWK set."""
+    key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(signing_key().public_key()))
+    return {"keys": [{**key, "kid": kid, "alg": "ES256", "use": "sig"}]}
+
+
+def user_token(subject: str = "user-1", *roles: str, expires_in: float = 900, kid: str = "test", **claims: Any) -> str:
+    """An access token as accounts would sign it; a customer's by default."""
+    now = int(time.time())
+    payload = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "roles": roles or ("customer",), "iat": now}
+    payload |= {"exp": now + int(expires_in), **claims}
+    return jwt.encode(payload, signing_key(), algorithm="ES256", headers={"kid": kid})
+
+
+def as_user(subject: str = "user-1", *roles: str) -> dict[str, str]:
+    """Headers of a signed-in customer, or of a user with these roles."""
+    return {"Authorization": f"Bearer {user_token(subject, *roles)}"}
+
+
+def as_operator() -> dict[str, str]:
+    return as_user("operator-1", "operator")
+
+
+def as_service(target: str, caller: str = "orders") -> dict[str, str]:
+    """Headers of a call from one of our services to `target`."""
+    claims = {"iss": caller, "aud": target, "exp": int(time.time()) + 60}
+    return {"Authorization": f"Bearer {jwt.encode(claims, SERVICE_KEY, algorithm='HS256')}"}
+
+
+def make_test_app(
+    create_app: Callable[[Any], Flask],
+    settings_class: type[ChassisSettings],
+    home: Path,
+    neighbours: dict[str, str] | None = None,
+    **overrides: Any,
+) -> Flask:
+    """The service's application on a fresh database below `home`.
+
+    neighbours: name -> "host:port" of those who can be called. EVENT_ROUTES and any other setting can be
+    overridden. The relay and other background work do not run unless the test starts them.
+    """
+    (home / "keys").mkdir(parents=True, exist_ok=True)
+    (home / "keys" / "service.keys").write_text(SERVICE_KEY)
+    (home / "cache").mkdir(exist_ok=True)
+    (home / "cache" / "jwks.json").write_text(json.dumps(key_set()))
+    discovery = home / "neighbours.toml"
+    lines = [f'{name} = ["{address}"]' for name, address in (neighbours or {}).items()]
+    discovery.write_text("\n".join(["[services]", *lines]))
+    settings = settings_class(souk_home=home, discovery_url=f"static://{discovery.absolute()}", **overrides)
+    package = settings_class.__module__.split(".")[0]
+    if (Path(__file__).parent.parent / package / "migrations").exists():
+        upgrade(package, settings.database)
+    app = create_app(settings)
+    app.testing = False  # errors become answers, as in production
+    return app
+
+
+def event(type_: str, subject: str, source: str = "/orders", id_: str | None = None, **data: Any) -> dict[str, Any]:
+    """A CloudEvent as a neighbour would send it."""
+    return {
+        "specversion": "1.0",
+        "id": id_ or f"{type_}-{subject}-{time.monotonic_ns()}",
+        "type": type_,
+        "source": source,
+        "subject": subject,
+        "time": "2030-01-01T00:00:00+00:00",
+        "data": data,
+    }
+
+
+def published(app: Flask) -> list[dict[str, Any]]:
+    """The events in the outbox, oldest first: `{"type", "subject", "subscriber", "data"}`."""
+    from sqlalchemy import select
+
+    from chassis.outbox import deliveries
+
+    with app.extensions["souk.database"].reading() as session:
+        rows = session.execute(select(deliveries).order_by(deliveries.c.seq)).mappings().all()
+    keep = ("type", "subject", "subscriber")
+    return [{**{k: row[k] for k in keep}, "data": json.loads(row["body"])["data"]} for row in rows]
+
+
+def eventually(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
+    """Wait until the condition is true, and return it. Raises AssertionError after `within_s`."""
+    deadline = time.monotonic() + within_s
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < deadline, f"not true within {within_s} s: {condition}"
+        time.sleep(0.02)
+
+
+class Neighbour:
+    """A real HTTP server with scripted answers: `answers[(method, path)] = (status, body)` or a function of the body.
+
+    Everything that it is asked is kept in `requests` as (method, path, headers, body).
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Any] = {}
+        self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        answer = self.answers.get((method, path), self.answers.get((method, path.partition("?")[0]), (404, {})))
+        result: tuple[int, Any] = answer(body) if callable(answer) else answer
+        return result
+
+    def _handler(neighbour) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = json.loads(raw) if raw else None
+                neighbour.requests.append((self.command, self.path, dict(self.headers), body))
+                status, answer = neighbour._answer(self.command, self.path, body)
+                data = b"" if status == 204 else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Handler

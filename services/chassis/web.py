@@ -1,0 +1,172 @@
+"""The Flask application of every service: errors, health, metrics, and one log line per request.
+
+Every error leaves as RFC 9457 problem details; what was raised decides the status, and nothing internal (no
+stack trace, no SQL, no address) reaches the client.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Flask, Response, current_app, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from werkzeug.exceptions import HTTPException
+
+from chassis import deadline
+from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable, UnsupportedMediaType
+from chassis.settings import ChassisSettings
+from chassis.telemetry import REQUEST_SECONDS, SHED_REQUESTS, log
+from chassis.trace import current_trace, new_trace, parse_traceparent
+
+QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
+
+
+def make_app(settings: ChassisSettings) -> APIFlask:
+    """An application with nothing in it yet but what all services share."""
+    app = APIFlask(settings.service, title=settings.service, version=settings.version, docs_path=None)
+    app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, AUTO_404_RESPONSE=False)
+    app.security_schemes = {
+        "user": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "service": {"type": "http", "scheme": "bearer", "description": "made by the calling service"},
+    }
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["souk.settings"] = settings
+    app.extensions["souk.instance"] = settings.service  # `serve` knows better once the port is known
+    app.extensions["souk.ready"] = []
+    app.extensions["souk.background"] = []
+    app.before_request(_begin)
+    app.after_request(_end)
+    _answer_errors_as_problems(app)
+    _add_operations(app, settings)
+    return app
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    headers = request.headers
+    current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
+    settings: ChassisSettings = current_app.extensions["souk.settings"]
+    budget_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
+    deadline.set_deadline(budget_ms)
+    if request.path in QUIET:
+        return
+    if budget_ms <= 0:
+        raise DeadlinePassed("the time for this request was over before it arrived")
+    _shed_if_queued_too_long(settings)
+    if _has_body() and not request.is_json and request.method in ("POST", "PUT", "PATCH"):
+        raise UnsupportedMediaType("send the body as application/json")
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def _shed_if_queued_too_long(settings: ChassisSettings) -> None:
+    """Answering a request whose client has given up helps nobody; those behind it need the time.
+
+    `X-Request-Start` is the gateway's wall clock in seconds, so it holds only on the same machine.
+    """
+    started = request.headers.get("X-Request-Start", type=float)
+    if started is None:
+        return
+    queued_ms = (time.time() - started) * 1000
+    if queued_ms > settings.shed_after_ms:
+        SHED_REQUESTS.labels(settings.service).inc()
+        raise Unavailable("too many requests are waiting; try again later", retry_after=1)
+
+
+def _end(response: Response) -> Response:
+    extensions = current_app.extensions
+    trace = current_trace.get()
+    response.headers["X-Served-By"] = extensions["souk.instance"]
+    if trace is not None:
+        response.headers["X-Trace-Id"] = trace.trace_id
+    if extensions.get("souk.draining"):
+        response.headers["Connection"] = "close"  # the caller's next request goes to another instance
+    if request.path in QUIET:
+        return response
+    seconds = time.perf_counter() - g.began
+    route = request.url_rule.rule if request.url_rule else "unknown"
+    service = extensions["souk.settings"].service
+    REQUEST_SECONDS.labels(service, request.method, route, response.status_code).observe(seconds)
+    log.info(
+        "request", method=request.method, path=request.path, status=response.status_code,
+        ms=round(seconds * 1000, 1), instance=extensions["souk.instance"],
+    )  # fmt: skip
+    return response
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer for an error, for handlers that cannot raise."""
+    trace = current_trace.get()
+    response = current_app.json.response(problem.as_dict(trace.trace_id if trace else ""))
+    response.status_code = problem.status
+    response.mimetype = "application/problem+json"
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, round(problem.retry_after)))
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _answer_errors_as_problems(app: APIFlask) -> None:
+    def validation_failed(error: HTTPError) -> Response:
+        """APIFlask's own error: input that does not fit the declared shape."""
+        problem = BY_STATUS.get(error.status_code, InternalError)(error.message or "")
+        for fields in (error.detail or {}).values():
+            if isinstance(fields, dict):
+                problem.errors += [{"field": k, "message": "; ".join(v)} for k, v in fields.items()]
+        return problem_response(problem)
+
+    def refused(error: HTTPException) -> Response:
+        if error.code is not None and error.code < 400:
+            return error.get_response()  # type: ignore[return-value]  # a redirect
+        problem = BY_STATUS.get(error.code or 500, InternalError)(error.description or "")
+        problem.status, problem.title = error.code or 500, error.name
+        response = problem_response(problem)
+        if allowed := getattr(error, "valid_methods", None):
+            response.headers["Allow"] = ", ".join(sorted(allowed))
+        return response
+
+    def crashed(error: Exception) -> Response:
+        log.exception("unexpected error", method=request.method, path=request.path)
+        return problem_response(InternalError("an unexpected error; it has been logged under this trace id"))
+
+    app.error_processor(validation_failed)
+    app.register_error_handler(HTTPException, refused)
+    app.register_error_handler(Problem, problem_response)
+    app.register_error_handler(Exception, crashed)
+
+
+def _add_operations(app: APIFlask, settings: ChassisSettings) -> None:
+    @app.get("/healthz")
+    @app.doc(hide=True)
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    @app.doc(hide=True)
+    def readyz() -> dict[str, str]:
+        if not is_ready(app):
+            raise Unavailable("this instance cannot serve now")
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    @app.doc(hide=True)
+    def metrics() -> Response:
+        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+    if settings.prefix:
+
+        @app.get(f"{settings.prefix}/openapi.json")
+        @app.doc(hide=True)
+        def public_openapi() -> Any:
+            return app.spec
+
+
+def is_ready(app: Flask) -> bool:
+    """True while this instance can serve: it is not leaving, and all that it cannot do without answers."""
+    checks: list[Callable[[], bool]] = app.extensions["souk.ready"]
+    return not app.extensions.get("souk.draining") and all(check() for check in checks)
