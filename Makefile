@@ -1,0 +1,35 @@
+# Every target is one line of help and one command. `make` alone prints them.
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status test check load lock clean
+SOUK := .venv/bin/souk
+PYTHON_IN_VENV := .venv/bin/python
+
+help:  ## print this help
+	@sed -n 's/^\([a-z]*\):.*##/\1 #/p' Makefile | while IFS='#' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup:  ## prepare this machine: .venv, pinned packages, nginx (every other target does this first)
+	@PYTHON="$(PYTHON)" sh deploy/setup.sh
+
+up: setup  ## start everything; returns when the shop serves
+	@$(SOUK) up --detach
+
+down: setup  ## stop everything; nothing is left running
+	@$(SOUK) down
+
+status: setup  ## every process, its address, health and memory
+	@$(SOUK) status
+
+test: setup  ## all tests, two at a time
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup
+
+check: setup  ## style, types, import rules, the house's sizes, links in the docs
+	@$(PYTHON_IN_VENV) -m deploy.checks
+
+load: setup  ## put load on the running shop
+	@$(PYTHON_IN_VENV) -m loadtests
+
+lock: setup  ## write requirements.txt anew from pyproject.toml
+	@sh deploy/lock.sh
+
+clean: setup  ## stop everything, and remove data, caches and .venv
+	@$(SOUK) down && rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

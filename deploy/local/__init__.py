@@ -1,0 +1,9 @@
+"""Runs the whole fleet as plain processes on one machine, and is the `souk` command line.
+
+It decides what is started with which environment, keeps it running, and takes it down without a trace.
+It imports no service: it starts `python -m SERVICE serve` and speaks HTTP.
+
+Reading order: settings, home, fleet (what there is) -> cli -> starting (the story of `souk up`), preflight,
+leftovers, prepare -> supervisor, replica, liveness (the process that stays) -> client, status (how the
+command line sees it) -> stopping, scaling, killing, live, logs, trace, events, dev.
+"""

@@ -1,0 +1,121 @@
+"""How the command line reaches a running system: its settings, its supervisor, its HTTP interfaces."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import psutil
+
+from deploy.local.errors import Refused
+from deploy.local.fleet import Fleet, load_fleet
+from deploy.local.home import SOCKET, Home
+from deploy.local.processes import alive
+from deploy.local.settings import Settings, load
+
+HTTP_TIMEOUT_S = 5
+
+
+@dataclass
+class System:
+    """One system: running or not."""
+
+    settings: Settings
+    supervisor_pid: int | None
+
+    @cached_property
+    def home(self) -> Home:
+        return Home(self.settings.home)
+
+    @cached_property
+    def fleet(self) -> Fleet:
+        return load_fleet(self.settings)
+
+    def call(self, command: str, timeout_s: float = 5, **properties) -> dict:
+        """One command to the supervisor; raises Refused when it does not answer or refuses."""
+        from circus.client import CircusClient
+        from circus.exc import CallError
+
+        client = CircusClient(endpoint=f"ipc://{self.home.sockets / SOCKET}", timeout=timeout_s)
+        try:
+            answer = client.send_message(command, **properties)
+        except CallError:
+            who = f"the supervisor (pid {self.supervisor_pid})"
+            raise Refused(f"{who} does not answer: `souk down` ends everything") from None
+        finally:
+            client.stop()
+        if answer["status"] != "ok":
+            raise Refused(f"the supervisor refused {command!r}: {answer.get('reason')}")
+        return answer
+
+    def replicas(self) -> list[dict]:
+        """What the supervisor says about each replica."""
+        return self.call("replicas")["replicas"]
+
+
+def find_system(environ: Mapping[str, str] = os.environ) -> System:
+    """The system of SOUK_HOME. What runs was started with settings of its own: these are used then."""
+    settings = load(environ)
+    noted = _noted(Home(settings.home))
+    if noted is None:
+        return System(settings, None)
+    return System(load({**environ, **noted["settings"]}), noted["pid"])
+
+
+def running_system() -> System:
+    """The running system; raises Refused when there is none."""
+    system = find_system()
+    if system.supervisor_pid is None:
+        raise Refused(f"Souk does not run in {system.settings.home}: start it with `souk up --detach`")
+    return system
+
+
+def note_system(settings: Settings, pid: int) -> None:
+    """Leave word of the supervisor that has been started."""
+    noted = {"pid": pid, "created": psutil.Process(pid).create_time(), "settings": settings.as_environment()}
+    file = Home(settings.home).system_file
+    aside = file.with_suffix(".new")
+    aside.write_text(json.dumps(noted, indent=2) + "\n")
+    aside.replace(file)
+
+
+def _noted(home: Home) -> dict | None:
+    try:
+        noted = json.loads(home.system_file.read_text())
+        same = abs(psutil.Process(noted["pid"]).create_time() - noted["created"]) < 1
+    except (OSError, ValueError, KeyError, psutil.Error):
+        return None
+    return noted if same and alive(noted["pid"]) else None
+
+
+def http():
+    """A requests session that goes straight to this machine, whatever proxy the user has set."""
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def ask(method: str, url: str, what: str, **options):
+    """One HTTP call that has to succeed; raises Refused, naming `what`, with the other side's own reason."""
+    import requests
+
+    options.setdefault("timeout", HTTP_TIMEOUT_S)
+    try:
+        with http() as session:
+            answer = session.request(method, url, **options)
+    except requests.RequestException as error:
+        raise Refused(f"{what} cannot be reached at {url}: {type(error).__name__}") from None
+    if answer.status_code >= 400:
+        raise Refused(f"{what} answered {answer.status_code}: {_reason(answer)}")
+    return answer
+
+
+def _reason(answer) -> str:
+    try:
+        problem = answer.json()
+        return problem.get("detail") or problem.get("title") or answer.text[:200]
+    except (ValueError, AttributeError):
+        return answer.text[:200].strip() or answer.reason

@@ -1,0 +1,58 @@
+"""What the registry says: Consul's HTTP API, as far as the command line needs it."""
+
+from dataclasses import dataclass
+
+from deploy.local.client import http
+from deploy.local.settings import Settings
+
+ORDER = ("passing", "warning", "critical")
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One instance in the registry."""
+
+    id: str
+    service: str
+    address: str
+    port: int
+    health: str
+
+
+def registered(settings: Settings, timeout_s: float = 2) -> list[Registered] | None:
+    """All instances that the registry knows; None when it cannot be asked."""
+    import requests
+
+    try:
+        with http() as session:
+            services = _get(session, f"{settings.registry_url}/v1/agent/services", timeout_s)
+            checks = _get(session, f"{settings.registry_url}/v1/agent/checks", timeout_s)
+    except (requests.RequestException, ValueError):
+        return None
+    worst: dict[str, str] = {}
+    for check in checks.values():
+        owner, status = check["ServiceID"], check["Status"]
+        worst[owner] = max(worst.get(owner, "passing"), status, key=ORDER.index)
+    return [
+        Registered(
+            s["ID"], s["Service"], s["Address"] or "127.0.0.1", s["Port"], worst.get(s["ID"], "passing")
+        )
+        for s in services.values()
+    ]
+
+
+def _get(session, url: str, timeout_s: float) -> dict:
+    answer = session.get(url, timeout=timeout_s)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def answers(url: str, timeout_s: float = 2) -> int | None:
+    """The HTTP status of a GET, or None when nobody answers."""
+    import requests
+
+    try:
+        with http() as session:
+            return session.get(url, timeout=timeout_s, allow_redirects=False).status_code
+    except requests.RequestException:
+        return None

@@ -1,0 +1,171 @@
+"""Kills a replica that no longer answers, so that it is replaced.
+
+Every replica is asked `GET /healthz`; any HTTP answer counts. The checks run in the supervisor's own event
+loop: no thread, and when the loop itself was late, on a busy machine, what failed meanwhile does not count.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from deploy.local.processes import groups, has_accepted, listening_port, signal_group
+from deploy.local.replica import Replica
+from deploy.local.settings import Settings
+
+logger = logging.getLogger("souk.liveness")
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+CHECKS_PER_WINDOW = 4
+FEWEST_FAILURES = 3
+
+
+class Found(Enum):
+    """What one check has seen."""
+
+    ANSWER = "answered"
+    BUSY = "took the connection and did not answer"
+    REFUSED = "refused the connection"
+    SILENT = "did not take the connection"
+
+
+@dataclass
+class Record:
+    """What is known of one process. Times are monotonic, in seconds."""
+
+    pid: int
+    seen: float
+    answered: float | None = None
+    since: dict[Found, float] = field(default_factory=dict)
+    failures: dict[Found, int] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.since.clear()
+        self.failures.clear()
+
+    def note(self, found: Found, began: float) -> None:
+        """Count a check that began at `began`. A better sign wipes out the worse ones before it."""
+        if found is Found.ANSWER:
+            self.answered = max(began, self.answered or began)
+            self.clear()
+            return
+        if self.answered is not None and began <= self.answered:
+            # A later check has been answered already.
+            return
+        if found is not Found.SILENT:
+            self.since.pop(Found.SILENT, None)
+            self.failures.pop(Found.SILENT, None)
+        self.since[found] = min(began, self.since.get(found, began))
+        self.failures[found] = self.failures.get(found, 0) + 1
+
+
+def verdict(record: Record, now: float, window_s: float, patience_s: float, start_s: float) -> Found | None:
+    """Why the process is to be killed now, or None.
+
+    Silent for the window: it is stopped or dead-locked. Busy (all threads are taken) or refusing (it is
+    taking its leave) is no death, but may not last longer than `patience_s`, in which any request and any
+    drain ends.
+    """
+    if record.answered is None:
+        return Found.SILENT if now - record.seen > start_s else None
+    for found, limit in ((Found.SILENT, window_s), (Found.BUSY, patience_s), (Found.REFUSED, patience_s)):
+        enough = record.failures.get(found, 0) >= FEWEST_FAILURES
+        if enough and now - record.since[found] >= limit:
+            return found
+    return None
+
+
+class Liveness:
+    """The checks of all replicas. `LIVENESS_S` = 0 finds their ports and kills nobody."""
+
+    def __init__(self, settings: Settings, replicas: Callable[[], list[Replica]]) -> None:
+        self.settings = settings
+        self.replicas = replicas
+        self.window_s = settings.liveness_s
+        self.every_s = (self.window_s or 2.0) / CHECKS_PER_WINDOW
+        self.records: dict[str, Record] = {}
+        self.tasks: set[asyncio.Task] = set()
+
+    def start(self) -> None:
+        """Begin, on the event loop that runs."""
+        self._spawn(self._rounds())
+
+    def _spawn(self, work) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _rounds(self) -> None:
+        due = time.monotonic()
+        while True:
+            late = time.monotonic() - due > self.every_s / 2
+            try:
+                self._round(late)
+            except Exception:
+                # The checks must go on; a process that has just ended is the usual reason.
+                logger.exception("a round of liveness checks failed")
+            due = time.monotonic() + self.every_s
+            await asyncio.sleep(self.every_s)
+
+    def _round(self, late: bool) -> None:
+        running = {r.name: r for r in self.replicas() if r.pid and r.is_active() and not r.retired}
+        self.records = {name: record for name, record in self.records.items() if name in running}
+        self._find_ports([r for r in running.values() if r.port is None])
+        for name, replica in running.items():
+            record = self.records.get(name)
+            if record is None or record.pid != replica.pid:
+                record = self.records[name] = Record(replica.pid, time.monotonic())
+            if late:
+                record.clear()
+            self._judge(replica, record)
+            if replica.port and self.window_s:
+                self._spawn(self._check(replica, record, replica.port))
+
+    def _find_ports(self, replicas: list[Replica]) -> None:
+        members = groups(r.pid for r in replicas) if replicas else {}
+        for replica in replicas:
+            replica.port = listening_port(members[replica.pid])
+
+    def _judge(self, replica: Replica, record: Record) -> None:
+        if not self.window_s:
+            return
+        patience = self.settings.stop_timeout_s
+        why = verdict(record, time.monotonic(), self.window_s, patience, self.settings.start_timeout_s)
+        replica.answers = record.answered is not None and not record.failures
+        if why:
+            logger.warning("%s (pid %d) %s: killed", replica.name, record.pid, why.value)
+            self.records.pop(replica.name)
+            signal_group(record.pid, signal.SIGKILL)
+
+    async def _check(self, replica: Replica, record: Record, port: int) -> None:
+        began = time.monotonic()
+        found = await probe(port, record.pid, self.window_s / 2)
+        if time.monotonic() - began > self.window_s:
+            # Our own loop was late: this says nothing about the replica.
+            record.clear()
+        elif replica.pid == record.pid:
+            record.note(found, began)
+
+
+async def probe(port: int, leader: int, timeout_s: float) -> Found:
+    """Ask one process once."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except TimeoutError:
+        return Found.SILENT
+    except OSError:
+        return Found.REFUSED
+    try:
+        async with asyncio.timeout(timeout_s):
+            writer.write(REQUEST)
+            return Found.ANSWER if (await reader.read(5)) == b"HTTP/" else Found.REFUSED
+    except TimeoutError:
+        own_port = writer.get_extra_info("sockname")[1]
+        return Found.BUSY if has_accepted(groups([leader])[leader], own_port) else Found.SILENT
+    except OSError:
+        return Found.REFUSED
+    finally:
+        writer.close()

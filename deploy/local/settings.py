@@ -1,0 +1,110 @@
+"""The runner's settings: read once from the environment, checked together."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from deploy.local.errors import Misused
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One system of processes. Durations are in seconds."""
+
+    home: Path
+    gateway_port: int
+    registry_port: int
+    discovery_url: str
+    fleet_file: Path
+    services_dir: Path
+    liveness_s: float
+    start_timeout_s: float
+    stop_timeout_s: float
+
+    @property
+    def registry_url(self) -> str:
+        return "http://" + urlsplit(self.discovery_url).netloc
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def own_registry(self) -> bool:
+        """Whether we start the registry, or somebody else's Consul is used."""
+        where = urlsplit(self.discovery_url)
+        return where.hostname in ("127.0.0.1", "localhost") and where.port == self.registry_port
+
+    def as_environment(self) -> dict[str, str]:
+        """The environment that `load` turns into the same settings again."""
+        return {
+            "SOUK_HOME": str(self.home),
+            "GATEWAY_PORT": str(self.gateway_port),
+            "REGISTRY_PORT": str(self.registry_port),
+            "DISCOVERY_URL": self.discovery_url,
+            "FLEET_FILE": str(self.fleet_file),
+            "SERVICES_DIR": str(self.services_dir),
+            "LIVENESS_S": str(self.liveness_s),
+            "START_TIMEOUT_S": str(self.start_timeout_s),
+            "STOP_TIMEOUT_S": str(self.stop_timeout_s),
+        }
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environ`; raises Misused with one message that names every wrong one."""
+    wrong: list[str] = []
+    services = Path(environ.get("SERVICES_DIR", PROJECT / "services")).absolute()
+    registry_port = _port(environ, "REGISTRY_PORT", 8500, wrong)
+    settings = Settings(
+        home=Path(environ.get("SOUK_HOME", ".souk")).absolute(),
+        gateway_port=_port(environ, "GATEWAY_PORT", 8080, wrong),
+        registry_port=registry_port,
+        discovery_url=_consul(environ, f"consul://127.0.0.1:{registry_port}", wrong),
+        fleet_file=Path(environ.get("FLEET_FILE", services / "fleet.toml")).absolute(),
+        services_dir=services,
+        liveness_s=_seconds(environ, "LIVENESS_S", 2, wrong),
+        start_timeout_s=_seconds(environ, "START_TIMEOUT_S", 60, wrong),
+        stop_timeout_s=_seconds(environ, "STOP_TIMEOUT_S", 15, wrong),
+    )
+    if settings.gateway_port == settings.registry_port:
+        wrong.append("GATEWAY_PORT and REGISTRY_PORT are the same")
+    if wrong:
+        raise Misused("wrong settings: " + "; ".join(wrong))
+    return settings
+
+
+def _port(environ: Mapping[str, str], name: str, default: int, wrong: list[str]) -> int:
+    text = environ.get(name) or str(default)
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65536:
+        return int(text)
+    wrong.append(f"{name}={text!r} is not a port (1 to 65535)")
+    return default
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float, wrong: list[str]) -> float:
+    text = environ.get(name) or str(default)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if 0 <= seconds < float("inf"):
+        return seconds
+    wrong.append(f"{name}={text!r} is not a number of seconds")
+    return default
+
+
+def _consul(environ: Mapping[str, str], default: str, wrong: list[str]) -> str:
+    text = environ.get("DISCOVERY_URL") or default
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme == "consul" and bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        good = False
+    if good:
+        return text.rstrip("/")
+    wrong.append(f"DISCOVERY_URL={text!r} is not consul://host:port (the runner needs a registry)")
+    return default

@@ -1,0 +1,47 @@
+"""What the command line shows to people while it works."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from deploy.local.client import System
+from deploy.local.status import collect, document, print_table
+
+
+def table(system: System) -> None:
+    """All processes and the addresses."""
+    print_table(system, collect(system))
+
+
+def status(system: System, as_json: bool) -> None:
+    """`souk status`: says so when nothing runs, or when only leftovers do."""
+    if as_json:
+        print(json.dumps(document(system), indent=2))
+    elif system.supervisor_pid is not None:
+        table(system)
+    else:
+        from deploy.local import leftovers
+
+        left = leftovers.find(system.home)
+        more = f" {len(left)} processes of an earlier run are left: `souk down` ends them." if left else ""
+        print("Souk does not run." + more)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A function that shows the step at work: one changing line on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        last = [""]
+
+        def say(text: str) -> None:
+            if text != last[0]:
+                print(text, file=sys.stderr)
+                last[0] = text
+
+        yield say
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as shown:
+        yield shown.update

@@ -1,0 +1,126 @@
+"""The story of `souk up`."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from deploy.local import leftovers, preflight
+from deploy.local.client import System, find_system, note_system
+from deploy.local.errors import Refused
+from deploy.local.fleet import MARKER, log_file
+from deploy.local.health import answers
+from deploy.local.home import SOCKET
+from deploy.local.prepare import prepare, tail
+from deploy.local.status import collect
+from deploy.local.stopping import stop
+
+POLL_S = 0.2
+# One early death may be bad luck; the second one within a start is a loop.
+DEATHS_TOO_MANY = 2
+
+
+def start(system: System, said: Callable[[str], None]) -> System:
+    """Start the system and wait until it serves. On failure nothing is left running.
+
+    Raises Refused with the process that failed and the end of its log.
+    """
+    home, settings = system.home, system.settings
+    home.create()
+    with home.lock():
+        if (running := find_system()).supervisor_pid is not None:
+            return running
+        try:
+            if found := leftovers.end(home):
+                said(f"ended {found} processes of an earlier run")
+            preflight.check(settings, system.fleet)
+            said("preparing the databases")
+            prepare(settings, system.fleet, lambda name: said(f"prepared {name}"))
+            said("starting the processes")
+            system = System(settings, _start_supervisor(system))
+            _wait(system, said)
+        except BaseException:
+            stop(system)
+            raise
+    return system
+
+
+def _start_supervisor(system: System) -> int:
+    log = system.home.logs / "supervisor.log"
+    env = {**os.environ, **system.settings.as_environment(), MARKER: str(system.home.path)}
+    with log.open("a") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "deploy.local.supervisor"],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    note_system(system.settings, process.pid)
+    deadline = time.monotonic() + system.settings.start_timeout_s
+    while not (system.home.sockets / SOCKET).exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise Refused(f"the supervisor did not start; its last words:\n{tail(log)}")
+        time.sleep(0.02)
+    return process.pid
+
+
+def _wait(system: System, said: Callable[[str], None]) -> None:
+    """Until every instance is passing and the shop's first page comes through the gateway."""
+    deadline = time.monotonic() + system.settings.start_timeout_s
+    while True:
+        _refuse_crash_loops(system)
+        rows = collect(system, memory=False)
+        waiting = sorted({row["service"] for row in rows if row["health"] != "passing"})
+        if not waiting:
+            if _serves(system):
+                return
+            waiting = ["the first page"]
+        said(f"{len(rows) - len(waiting)} of {len(rows)} ready, waiting for {', '.join(waiting)}")
+        if time.monotonic() > deadline:
+            raise Refused(_late(system, waiting))
+        time.sleep(POLL_S)
+
+
+def _serves(system: System) -> bool:
+    if not {"gateway", "storefront"} <= set(system.fleet.services):
+        return True
+    return answers(f"{system.settings.gateway_url}/", timeout_s=5) == 200
+
+
+def _refuse_crash_loops(system: System) -> None:
+    for replica in system.replicas():
+        if replica["deaths"] >= DEATHS_TOO_MANY:
+            log = log_file(system.home.path, replica["name"])
+            raise Refused(
+                f"{replica['name']} does not start (exit code {replica['last_exit']}); "
+                f"its last words in {log}:\n{tail(log)}"
+            )
+
+
+def _late(system: System, waiting: list[str]) -> str:
+    text = f"not ready after {system.settings.start_timeout_s:.0f} s: {', '.join(waiting)}"
+    with suppress(StopIteration):
+        log = log_file(system.home.path, next(f"{n}-1" for n in waiting if n in system.fleet.services))
+        text += f"; the end of {log}:\n{tail(log)}"
+    return text
+
+
+def stay(system: System) -> None:
+    """In the foreground until the system ends, or until Ctrl-C, which stops it."""
+    import signal
+
+    from deploy.local.processes import alive
+
+    # A closed terminal or a `kill` stops it as well.
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.default_int_handler)
+    try:
+        while alive(system.supervisor_pid):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        stop(system)

@@ -1,0 +1,138 @@
+"""The process that stays: circus' arbiter with one watcher per replica, and the liveness checks.
+
+`python -m deploy.local.supervisor`, started by `souk up`. The command line speaks to it over circus' own
+socket, with three commands beside those of circus: `replicas`, `begin` and `retire`.
+"""
+
+import logging
+import os
+import socket
+import sys
+
+from circus.arbiter import Arbiter
+from circus.commands.base import Command
+from circus.exc import MessageError
+from tornado import gen
+
+from deploy.local import fleet as fleets
+from deploy.local import settings as runner_settings
+from deploy.local.home import SOCKET, Home, take_lock
+from deploy.local.liveness import Liveness
+from deploy.local.replica import Replica
+
+CHECK_EVERY_S = 0.2
+LOCK = "supervisor.lock"
+
+
+class Supervisor(Arbiter):
+    """All replicas of one system."""
+
+    def __init__(self, settings: runner_settings.Settings) -> None:
+        self.settings = settings
+        self.home = Home(settings.home)
+        self.fleet = fleets.load_fleet(settings)
+        sockets = self.home.make_sockets_folder()
+        self.leaving: list[Replica] = []
+        super().__init__(
+            [],
+            endpoint=f"ipc://{sockets / SOCKET}",
+            pubsub_endpoint=f"ipc://{sockets / 'events.sock'}",
+            check_delay=CHECK_EVERY_S,
+        )
+        for service in self.fleet.services.values():
+            for number in range(1, service.replicas + 1):
+                self.watchers.append(self._replica(service, number))
+        self.liveness = Liveness(settings, lambda: list(self.watchers))
+
+    def _replica(self, service: fleets.Service, number: int) -> Replica:
+        env = fleets.environment(self.settings, self.fleet, service)
+        return Replica(self.home, service, number, env, self.settings.stop_timeout_s)
+
+    @gen.coroutine
+    def start_watchers(self, watcher_iter_func=None):
+        yield super().start_watchers(watcher_iter_func)
+        self.liveness.start()
+
+    @gen.coroutine
+    def _stop_watchers(self, close_output_streams=False, watcher_iter_func=None):  # noqa: ARG002
+        """Everything at once, and the registry when nobody needs it any more to take its leave."""
+        yield [w._stop() for w in [*self.watchers, *self.leaving] if w.service.name != "registry"]
+        yield [w._stop() for w in self.watchers if w.service.name == "registry"]
+
+    def begin(self, service: fleets.Service) -> Replica:
+        """Start one more replica of a service."""
+        taken = {w.number for w in [*self.watchers, *self.leaving] if w.service.name == service.name}
+        number = next(n for n in range(1, len(taken) + 2) if n not in taken)
+        replica = self._replica(service, number)
+        replica.initialize(self.evpub_socket, self.sockets, self)
+        self.watchers.append(replica)
+        self._watchers_names[replica.name] = replica
+        self.loop.add_callback(replica._start)
+        return replica
+
+    @gen.coroutine
+    def retire(self, replica: Replica):
+        """Stop a replica gracefully and forget it.
+
+        Not circus' `rm`: that one locks the arbiter until the process has drained, and a replica that crashes
+        meanwhile would not come back.
+        """
+        replica.retired = True
+        self.watchers.remove(replica)
+        self._watchers_names.pop(replica.name)
+        self.leaving.append(replica)
+        yield replica._stop()
+        self.leaving.remove(replica)
+
+
+class Replicas(Command):
+    """All replicas, those that are leaving included"""
+
+    name = "replicas"
+
+    def execute(self, arbiter: Supervisor, props: dict) -> dict:  # noqa: ARG002
+        return {"replicas": [replica.describe() for replica in [*arbiter.watchers, *arbiter.leaving]]}
+
+
+class Begin(Command):
+    """Start one more replica of a service"""
+
+    name = "begin"
+    properties = ["service"]
+
+    def execute(self, arbiter: Supervisor, props: dict) -> dict:
+        return {"name": arbiter.begin(arbiter.fleet.get(props["service"])).name}
+
+
+class Retire(Command):
+    """Stop one replica gracefully and forget it"""
+
+    name = "retire"
+    properties = ["name"]
+
+    def execute(self, arbiter: Supervisor, props: dict):
+        replica = arbiter._watchers_names.get(props["name"])
+        if replica is None:
+            raise MessageError(f"there is no replica {props['name']}")
+        return arbiter.retire(replica)
+
+
+def main() -> None:
+    """Run until told to quit. Exit code 1 when another supervisor runs this system."""
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True
+    )
+    settings = runner_settings.load()
+    held = take_lock(Home(settings.home).run / LOCK)
+    if held is None:
+        sys.exit("another supervisor runs this system")
+    # circus asks for the full name of this machine, which is used nowhere here; without a working DNS the
+    # question takes seconds.
+    socket.getfqdn = lambda name="": name or "localhost"
+    os.umask(0o077)
+    with held:
+        Supervisor(settings).start()
+
+
+if __name__ == "__main__":
+    main()
