@@ -1,0 +1,5 @@
+from chassis.main import main
+from orders.settings import Settings
+
+if __name__ == "__main__":
+    main("orders", Settings)

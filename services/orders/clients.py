@@ -1,0 +1,35 @@
+"""Whom orders asks while a customer waits: the catalog, for prices."""
+
+from dataclasses import dataclass
+
+from chassis.calls import Calls, raise_for_problem
+from pydantic import BaseModel, ValidationError
+
+from chassis.errors import Unavailable
+
+
+class Product(BaseModel):
+    sku: str
+    name: str
+    price_cents: int
+    currency: str
+
+
+class _Products(BaseModel):
+    items: list[Product]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    calls: Calls
+
+    def products(self, skus: list[str]) -> dict[str, Product]:
+        """The products that exist, by sku, in one call. Raises Unavailable when the catalog cannot be asked."""
+        params = [("sku", sku) for sku in skus] + [("limit", str(len(skus)))]
+        response = self.calls.request("catalog", "GET", "/api/catalog/products", params=params)
+        raise_for_problem(response)
+        try:
+            products = _Products.model_validate_json(response.content).items
+        except ValidationError as error:
+            raise Unavailable("the catalog gave an answer that cannot be read; try again") from error
+        return {product.sku: product for product in products}

@@ -1,0 +1,64 @@
+"""HTTP in: parse, one use case, answer."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, current_app
+
+from chassis.database import app_database
+from chassis.errors import Forbidden, Unprocessable
+from chassis.idempotency import answer_once, request_key
+from chassis.identity import caller, requires
+from chassis.telemetry import log
+from orders import usecases
+from orders.clients import Catalog
+from orders.schemas import OrderAnswer, OrdersAnswer, OrdersQuery, PlaceOrder, order_answer
+
+routes = APIBlueprint("orders", __name__, url_prefix="/api/orders")
+
+
+@routes.post("")
+@requires("customer")
+@routes.input(PlaceOrder)
+@routes.doc(responses={202: {"description": "taken; follow it at Location", "content": {"application/json": {}}}})
+def place(json_data: PlaceOrder) -> Response:
+    """Place an order. Needs an Idempotency-Key. The order goes on by itself: follow `Location`."""
+    key = request_key(json_data)
+    database, catalog = app_database(), Catalog(current_app.extensions["souk.calls"])
+    deadline_s = current_app.extensions["souk.settings"].order_deadline_s
+    response = answer_once(
+        database, key, lambda: usecases.place_order(database, catalog, caller(), json_data, key, deadline_s)
+    )
+    log.info("order placed", location=response.headers["Location"])
+    return response
+
+
+@routes.get("")
+@requires()
+@routes.input(OrdersQuery, location="query")
+@routes.doc(responses={200: OrdersAnswer})
+def index(query_data: OrdersQuery) -> dict[str, Any]:
+    """One's own orders, newest first; everybody's with `scope=all` for an operator."""
+    if query_data.scope == "all" and "operator" not in caller().roles:
+        raise Forbidden("only an operator may list everybody's orders")
+    if query_data.scope == "mine" and query_data.limit > 100:
+        raise Unprocessable("at most 100 on a page", errors=[{"field": "limit", "message": "at most 100"}])
+    owner = None if query_data.scope == "all" else caller().id
+    orders, following = usecases.list_orders(app_database(), owner, query_data.limit, query_data.cursor)
+    return {"items": [order_answer(order) for order in orders], "next": following}
+
+
+@routes.get("/<order_id>")
+@requires()
+@routes.doc(responses={200: OrderAnswer})
+def show(order_id: str) -> dict[str, Any]:
+    """One order with its history."""
+    return order_answer(usecases.get_order(app_database(), caller(), order_id))
+
+
+@routes.post("/<order_id>/cancellation")
+@requires("customer")
+@routes.doc(responses={202: OrderAnswer})
+def cancel(order_id: str) -> tuple[dict[str, Any], int]:
+    """Cancel the order; 409 when it is confirmed already. Asking again is harmless."""
+    return order_answer(usecases.cancel_order(app_database(), caller(), order_id)), 202

@@ -1,0 +1,70 @@
+"""The life of an order after it was placed: one use case for each answer that comes back, and the deadline.
+
+An answer that comes too late, twice or out of order finds the order in another state and changes nothing.
+Giving back what was taken is the business of inventory and payments, on `order.cancelled` alone.
+"""
+
+from sqlalchemy import select
+
+from chassis.database import Database, utc_now
+from chassis.inbox import Event, first_delivery
+from chassis.outbox import publish
+from orders.domain import OPEN, Reason, State
+from orders.models import Order
+from orders.schemas import AboutOrder
+from orders.transitions import advance, finish
+
+BATCH = 100
+
+
+def stock_reserved(database: Database, event: Event) -> None:
+    """There is stock: ask for the money."""
+    order_id = AboutOrder.model_validate(event.data).order_id
+    with database.transaction() as session:
+        if not first_delivery(session, event):
+            return
+        order = advance(session, order_id, State.RESERVED)
+        if order is not None:
+            request = {
+                "order_id": order.id,
+                "customer_id": order.customer_id,
+                "amount_cents": order.total_cents,
+            }
+            request |= {"currency": order.currency, "card": order.card}
+            publish(session, "payment.requested", order.id, request)
+
+
+def stock_rejected(database: Database, event: Event) -> None:
+    """There is not enough stock: the order ends."""
+    _finish(database, event, State.CANCELLED, Reason.OUT_OF_STOCK)
+
+
+def payment_captured(database: Database, event: Event) -> None:
+    """The money is there: the order ends well."""
+    _finish(database, event, State.CONFIRMED)
+
+
+def payment_declined(database: Database, event: Event) -> None:
+    """The bank said no: the order ends."""
+    _finish(database, event, State.CANCELLED, Reason.PAYMENT_DECLINED)
+
+
+def _finish(database: Database, event: Event, to: State, reason: Reason | None = None) -> None:
+    order_id = AboutOrder.model_validate(event.data).order_id
+    with database.transaction() as session:
+        if first_delivery(session, event):
+            finish(session, order_id, to, reason)
+
+
+def cancel_overdue(database: Database) -> bool:
+    """Cancel orders whose deadline has passed. True when there may be more of them."""
+    overdue = (
+        select(Order.id).where(Order.state.in_(OPEN), Order.deadline < utc_now()).order_by(Order.deadline).limit(BATCH)
+    )
+    with database.reading() as session:
+        order_ids = session.scalars(overdue).all()
+    if order_ids:
+        with database.transaction() as session:
+            for order_id in order_ids:
+                finish(session, order_id, State.CANCELLED, Reason.DEADLINE)
+    return len(order_ids) == BATCH

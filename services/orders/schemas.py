@@ -1,0 +1,87 @@
+"""The shapes on the wire: what customers send, what they get, and what orders reads from others' events."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from chassis.paging import OperatorPage
+from chassis.schemas import Answer, Body
+from orders.models import Order
+
+Sku = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
+
+
+class LineWanted(Body):
+    sku: Sku
+    quantity: int = Field(ge=1, le=1000)
+
+
+class Payment(Body):
+    card: str = Field(pattern=r"^[0-9]{12,19}$", repr=False)
+
+
+class PlaceOrder(Body):
+    lines: list[LineWanted] = Field(min_length=1, max_length=50)
+    payment: Payment
+
+
+class OrdersQuery(OperatorPage):
+    limit: int = Field(default=20, ge=1, le=1000)
+    scope: Literal["mine", "all"] = "mine"
+
+
+class LineAnswer(Answer):
+    sku: str
+    name: str
+    quantity: int
+    price_cents: int
+
+
+class TransitionAnswer(Answer):
+    state: str
+    at: datetime
+
+
+class OrderAnswer(Answer):
+    id: str
+    customer_id: str
+    state: str
+    reason: str | None
+    lines: list[LineAnswer]
+    total_cents: int
+    currency: str
+    history: list[TransitionAnswer]
+
+
+class OrdersAnswer(Answer):
+    items: list[OrderAnswer]
+    next: str | None
+
+
+class StockRejected(BaseModel):
+    order_id: str
+    reason: str = "out_of_stock"
+
+
+class AboutOrder(BaseModel):
+    """What orders needs of `stock.reserved` and `payment.*`: which order it is about."""
+
+    order_id: str
+
+
+def order_answer(order: Order) -> dict[str, Any]:
+    """An order as its customer sees it. The card is not in it."""
+    return {
+        "id": order.id,
+        "customer_id": order.customer_id,
+        "state": order.state,
+        "reason": order.reason,
+        "lines": [
+            {"sku": line.sku, "name": line.name, "quantity": line.quantity, "price_cents": line.price_cents}
+            for line in order.lines
+        ],
+        "total_cents": order.total_cents,
+        "currency": order.currency,
+        "history": [{"state": step.state, "at": step.at.isoformat()} for step in order.history],
+    }

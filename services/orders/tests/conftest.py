@@ -1,0 +1,71 @@
+"""The real application of orders, with a neighbour that stands for the catalog."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from chassis.testing import Neighbour, as_user, make_test_app
+from orders.app import create_app
+from orders.settings import Settings
+
+ROUTES = {
+    "order.placed": ["inventory", "carts"],
+    "payment.requested": ["payments"],
+    "order.confirmed": ["inventory"],
+    "order.cancelled": ["inventory", "payments"],
+}
+PRODUCTS = {
+    "LAMP": {"sku": "LAMP", "name": "Brass lamp", "price_cents": 4_500, "currency": "EUR"},
+    "TEA": {"sku": "TEA", "name": "Mint tea", "price_cents": 350, "currency": "EUR"},
+}
+
+
+@pytest.fixture
+def catalog() -> Iterator[Neighbour]:
+    neighbour = Neighbour()
+    neighbour.products = dict(PRODUCTS)  # type: ignore[attr-defined]
+
+    def products(_body: Any) -> tuple[int, Any]:
+        asked = parse_qs(neighbour.requests[-1][1].partition("?")[2])["sku"]
+        known = neighbour.products  # type: ignore[attr-defined]
+        return 200, {"items": [known[sku] for sku in asked if sku in known], "next": None}
+
+    neighbour.answers["GET", "/api/catalog/products"] = products
+    yield neighbour
+    neighbour.close()
+
+
+@pytest.fixture
+def make_app(catalog: Neighbour, tmp_path: Path) -> Callable[..., Flask]:
+    """Makes the application; called again it makes another replica on the same database."""
+
+    def make(**settings: Any) -> Flask:
+        neighbours = {"catalog": catalog.address}
+        return make_test_app(create_app, Settings, tmp_path, neighbours, event_routes=ROUTES, **settings)
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def order_body(**changes: Any) -> dict[str, Any]:
+    body = {"lines": [{"sku": "LAMP", "quantity": 2}], "payment": {"card": "4242424242424242"}}
+    return body | changes
+
+
+def place(client: FlaskClient, key: str = "key-1", customer: str = "ada", **changes: Any) -> Any:
+    headers = as_user(customer) | {"Idempotency-Key": key}
+    return client.post("/api/orders", json=order_body(**changes), headers=headers)
