@@ -71,7 +71,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A read-only view; nothing written in it is kept."""
-        with self.engine.connect().execution_options(souk_read=True) as connection, Session(connection) as session:
+        with (
+            self.engine.connect().execution_options(souk_read=True) as connection,
+            Session(connection) as session,
+        ):
             yield session
 
     def ping(self) -> bool:

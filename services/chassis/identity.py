@@ -1,7 +1,7 @@
 """Who is asking: users by tokens that accounts signed (ES256), services by tokens that they sign themselves.
 
-Every service verifies by itself; nobody is asked per request. The public keys (a JWK set, RFC 7517) are kept in
-memory and on disk. While there are no keys, a token cannot be judged, and the answer is 503, not 401: the
+Every service verifies by itself; nobody is asked per request. The public keys (a JWK set, RFC 7517) are kept
+in memory and on disk. While there are no keys, a token cannot be judged, and the answer is 503, not 401: the
 token may well be good.
 """
 
@@ -48,7 +48,12 @@ class KeySet:
     An unknown `kid` fetches anew, at most once in five seconds, so that forged ones cost accounts nothing.
     """
 
-    def __init__(self, fetch: Callable[[], dict[str, Any]], file: Path | None, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        fetch: Callable[[], dict[str, Any]],
+        file: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._fetch, self._file, self._clock = fetch, file, clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._lock = threading.Lock()
@@ -57,8 +62,13 @@ class KeySet:
         if file is not None and file.exists():
             self._load_file(file)
 
+    @property
+    def asks_accounts(self) -> bool:
+        """Whether the keys come over the network, and are kept on disk against the day when they do not."""
+        return self._file is not None
+
     def get(self, kid: str) -> jwt.PyJWK:
-        """The key. Raises Unauthenticated for one that accounts does not know, Unavailable when it cannot be asked."""
+        """The key. Raises Unauthenticated if accounts does not know it, Unavailable if accounts cannot be asked."""
         if kid not in self._keys:
             with self._lock:
                 if kid not in self._keys and self._clock() - self._asked_at >= REFETCH_S:
@@ -131,7 +141,7 @@ class Identity:
                 token, self.keys.get(kid), algorithms=["ES256"], issuer=ISSUER, audience=AUDIENCE,
                 leeway=LEEWAY_S, options={"require": ["exp", "sub"]},
             )  # fmt: skip
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, RecursionError) as error:  # a header of nested brackets is no token either
             raise Unauthenticated("this token is not valid or has expired; sign in again") from error
         caller = Caller(claims["sub"], frozenset(claims.get("roles", ())), token, claims["exp"])
         if len(self._checked) >= self.REMEMBERED:
@@ -153,7 +163,7 @@ def _identity() -> Identity:
 
 
 def requires(role: str | None = None) -> Callable[[View], View]:
-    """Let in signed-in users, or only those with `role`. Stands above `input`, so strangers learn no shapes."""
+    """Let in signed-in users, or those with `role`. Stands above `input`, so that strangers learn no shapes."""
 
     def decorate(view: View) -> View:
         @wraps(view)

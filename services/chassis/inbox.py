@@ -11,7 +11,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Flask, current_app
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, MetaData, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -71,7 +71,11 @@ def receive(json_data: Event) -> tuple[str, int]:
     if handler is None:
         raise Unprocessable(f"nothing here consumes events of type {json_data.type!r}")
     faults.point("inbox.received")
-    handler(json_data)
+    try:
+        handler(json_data)
+    except ValidationError as error:
+        fields = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
+        raise Unprocessable(f"the data of this {json_data.type} is not as agreed", errors=fields) from error
     faults.point("inbox.handled")
     log.info("event handled", type=json_data.type, subject=json_data.subject, source=json_data.source)
     return "", 204

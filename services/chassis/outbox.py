@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, insert
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, delete, insert
 from sqlalchemy.orm import Session
 
 from chassis.database import UtcDateTime, after_commit, utc_now
@@ -35,6 +35,7 @@ deliveries = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Index("outbox_by_stream", "state", "subscriber", "subject", "seq"),
+    Index("outbox_by_subject", "subject"),
 )
 
 
@@ -61,6 +62,18 @@ def publish(session: Session, type_: str, subject: str, data: Mapping[str, Any])
         "traceparent": trace.header() if trace else None,
         "data": dict(data),
     }
-    row = {"event_id": event["id"], "type": type_, "subject": subject, "body": json.dumps(event), "created_at": now}
+    row = {
+        "event_id": event["id"],
+        "type": type_,
+        "subject": subject,
+        "body": json.dumps(event),
+        "created_at": now,
+    }
     session.execute(insert(deliveries), [{**row, "subscriber": subscriber} for subscriber in subscribers])
     after_commit(session, outbox.wake)
+
+
+def withdraw(session: Session, type_: str, subject: str) -> None:
+    """Delete an event's deliveries, sent or not: for events whose data must not outlive their purpose."""
+    where = (deliveries.c.subject == subject, deliveries.c.type == type_)
+    session.execute(delete(deliveries).where(*where))

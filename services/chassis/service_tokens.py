@@ -48,7 +48,7 @@ class ServiceTokens:
                 )  # fmt: skip
             except jwt.InvalidSignatureError:
                 continue
-            except jwt.PyJWTError as error:
+            except (jwt.PyJWTError, RecursionError) as error:
                 raise Unauthenticated("this is not a valid service token") from error
             return str(claims["iss"])
         raise Unauthenticated("this service token was signed with an unknown key")

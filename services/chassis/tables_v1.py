@@ -29,6 +29,7 @@ def create_outbox() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("outbox_by_stream", "outbox", ["state", "subscriber", "subject", "seq"])
+    op.create_index("outbox_by_subject", "outbox", ["subject"])
 
 
 def create_inbox() -> None:

@@ -7,55 +7,38 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from flask import Flask
+from sqlalchemy import MetaData
 
-from chassis.identity import AUDIENCE, ISSUER
+from chassis.database import make_engine
+from chassis.identity import KeySet
 from chassis.migrate import upgrade
 from chassis.settings import ChassisSettings
+from chassis.testing_input import BadBody, assert_problem, bad_bodies
+from chassis.testing_tokens import (
+    SERVICE_KEY,
+    as_operator,
+    as_service,
+    as_user,
+    bad_service_tokens,
+    bad_tokens,
+    key_set,
+    signing_key,
+    user_claims,
+    user_token,
+)
 
-SERVICE_KEY = "a-key-for-tests-that-is-at-least-32-bytes-long"
-
-
-@cache
-def signing_key() -> ec.EllipticCurvePrivateKey:
-    """The key that stands for accounts' in tests."""
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def key_set(kid: str = "test") -> dict[str, Any]:
-    """The public half of `signing_key` as a JWK set."""
-    key = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(signing_key().public_key()))
-    return {"keys": [{**key, "kid": kid, "alg": "ES256", "use": "sig"}]}
-
-
-def user_token(subject: str = "user-1", *roles: str, expires_in: float = 900, kid: str = "test", **claims: Any) -> str:
-    """An access token as accounts would sign it; a customer's by default."""
-    now = int(time.time())
-    payload = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "roles": roles or ("customer",), "iat": now}
-    payload |= {"exp": now + int(expires_in), **claims}
-    return jwt.encode(payload, signing_key(), algorithm="ES256", headers={"kid": kid})
-
-
-def as_user(subject: str = "user-1", *roles: str) -> dict[str, str]:
-    """Headers of a signed-in customer, or of a user with these roles."""
-    return {"Authorization": f"Bearer {user_token(subject, *roles)}"}
-
-
-def as_operator() -> dict[str, str]:
-    return as_user("operator-1", "operator")
-
-
-def as_service(target: str, caller: str = "orders") -> dict[str, str]:
-    """Headers of a call from one of our services to `target`."""
-    claims = {"iss": caller, "aud": target, "exp": int(time.time()) + 60}
-    return {"Authorization": f"Bearer {jwt.encode(claims, SERVICE_KEY, algorithm='HS256')}"}
+__all__ = [
+    "SERVICE_KEY", "BadBody", "Neighbour", "as_operator", "as_service", "as_user", "assert_problem",
+    "bad_bodies", "bad_service_tokens", "bad_tokens", "event", "eventually", "key_set", "make_test_app", "published",
+    "schema_drift", "signing_key", "user_claims", "user_token",
+]  # fmt: skip
 
 
 def make_test_app(
@@ -83,10 +66,36 @@ def make_test_app(
         upgrade(package, settings.database)
     app = create_app(settings)
     app.testing = False  # errors become answers, as in production
+    if not (neighbours and "accounts" in neighbours):
+        _stand_in_for_accounts(app)
     return app
 
 
-def event(type_: str, subject: str, source: str = "/orders", id_: str | None = None, **data: Any) -> dict[str, Any]:
+def _stand_in_for_accounts(app: Flask) -> None:
+    """Answer the question for the keys as accounts would, so that an unknown `kid` is a 401 and no 503."""
+    identity = app.extensions.get("souk.identity")
+    if identity is not None and identity.keys.asks_accounts:
+        identity.keys = KeySet(key_set, None)
+
+
+def schema_drift(service: str, url: str, *metadatas: MetaData) -> list[Any]:
+    """What differs between a database that all migrations made and the tables that the code declares.
+
+    url: an empty database, or one that is migrated already. An empty list is what a test wants to see.
+    """
+    upgrade(service, url)
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            return list(compare_metadata(context, metadatas))  # type: ignore[arg-type]  # takes several too
+    finally:
+        engine.dispose()
+
+
+def event(
+    type_: str, subject: str, source: str = "/orders", id_: str | None = None, **data: Any
+) -> dict[str, Any]:
     """A CloudEvent as a neighbour would send it."""
     return {
         "specversion": "1.0",
@@ -122,9 +131,9 @@ def eventually(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
 
 
 class Neighbour:
-    """A real HTTP server with scripted answers: `answers[(method, path)] = (status, body)` or a function of the body.
+    """A real HTTP server with scripted answers: `answers[(method, path)] = (status, body)`.
 
-    Everything that it is asked is kept in `requests` as (method, path, headers, body).
+    An answer may also be a function of the request's body. Everything that it is asked is kept in `requests` as (method, path, headers, body).
     """
 
     def __init__(self) -> None:
@@ -132,7 +141,9 @@ class Neighbour:
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     @property
     def address(self) -> str:
@@ -143,7 +154,9 @@ class Neighbour:
         self._server.server_close()
 
     def _answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        answer = self.answers.get((method, path), self.answers.get((method, path.partition("?")[0]), (404, {})))
+        answer = self.answers.get(
+            (method, path), self.answers.get((method, path.partition("?")[0]), (404, {}))
+        )
         result: tuple[int, Any] = answer(body) if callable(answer) else answer
         return result
 
@@ -163,7 +176,7 @@ class Neighbour:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_POST = do_PUT = do_DELETE = handle_any
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -11,14 +11,38 @@ from typing import Any
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Flask, Response, current_app, g, request
+from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException
 
 from chassis import deadline
-from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable, UnsupportedMediaType
+from chassis.errors import (
+    BY_STATUS,
+    DeadlinePassed,
+    InternalError,
+    Problem,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from chassis.settings import ChassisSettings
 from chassis.telemetry import REQUEST_SECONDS, SHED_REQUESTS, log
 from chassis.trace import current_trace, new_trace, parse_traceparent
+
+
+class StrictJson(DefaultJSONProvider):
+    """JSON as RFC 8259 has it: no NaN, and what is nested too deep for the parser is the sender's mistake."""
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Raises ValueError, which is answered with 400."""
+        try:
+            return super().loads(s, parse_constant=_no_constant, **kwargs)
+        except RecursionError:
+            raise ValueError("the JSON is nested too deep") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
 
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
 
@@ -31,7 +55,8 @@ def make_app(settings: ChassisSettings) -> APIFlask:
         "user": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
         "service": {"type": "http", "scheme": "bearer", "description": "made by the calling service"},
     }
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = StrictJson(app)
+    app.json.sort_keys = False
     app.extensions["souk.settings"] = settings
     app.extensions["souk.instance"] = settings.service  # `serve` knows better once the port is known
     app.extensions["souk.ready"] = []
@@ -130,7 +155,7 @@ def _answer_errors_as_problems(app: APIFlask) -> None:
             response.headers["Allow"] = ", ".join(sorted(allowed))
         return response
 
-    def crashed(error: Exception) -> Response:
+    def crashed(_error: Exception) -> Response:
         log.exception("unexpected error", method=request.method, path=request.path)
         return problem_response(InternalError("an unexpected error; it has been logged under this trace id"))
 
