@@ -1,0 +1,59 @@
+"""How a watcher waits: one event per topic, so that a change wakes those alone who watch it.
+
+A waiting watcher is a greenlet without a timer loop of its own; thousands of them cost memory only.
+"""
+
+import random
+import time
+from collections.abc import Callable, Hashable
+
+from gevent.event import Event
+
+from registry.decoding import duration
+from registry.web import Refusal, Request
+
+DEFAULT_WAIT_S = 300.0
+MAX_WAIT_S = 600.0
+JITTER = 16  # the wait is lengthened by up to a sixteenth, so that watchers do not return in step
+
+
+class Watches:
+    """Wakes the watchers of a topic. A topic is any hashable name for something that has an index."""
+
+    def __init__(self) -> None:
+        self._events: dict[Hashable, Event] = {}
+
+    def wake(self, topic: Hashable) -> None:
+        """Wake whoever waits for the topic. They run after the caller's change is complete."""
+        if event := self._events.pop(topic, None):
+            event.set()
+
+    def wait(self, topic: Hashable, moved: Callable[[], bool], seconds: float) -> None:
+        """Return as soon as `moved()` holds, looked at after each wake-up, or when the time is over."""
+        deadline = time.monotonic() + seconds
+        while not moved() and (left := deadline - time.monotonic()) > 0:
+            event = self._events.setdefault(topic, Event())
+            if not event.wait(left) and not event.linkcount() and self._events.get(topic) is event:
+                del self._events[topic]
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+
+def read_wait(request: Request) -> tuple[int, float]:
+    """`?index=` and `?wait=` as (index, seconds with jitter). Raises Refusal(400) for what is no number."""
+    query = request.query
+    index, seconds = 0, DEFAULT_WAIT_S
+    if text := query.get("wait"):
+        try:
+            seconds = duration(text)
+        except ValueError:
+            raise Refusal(400, "Invalid wait time") from None
+    if text := query.get("index"):
+        if not (text.isascii() and text.isdecimal()):
+            raise Refusal(400, "Invalid index")
+        index = int(text)
+    if seconds <= 0:
+        seconds = DEFAULT_WAIT_S
+    seconds = min(seconds, MAX_WAIT_S)
+    return index, seconds + random.uniform(0, seconds / JITTER)
