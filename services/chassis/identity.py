@@ -68,7 +68,7 @@ class KeySet:
         return self._file is not None
 
     def get(self, kid: str) -> jwt.PyJWK:
-        """The key. Raises Unauthenticated if accounts does not know it, Unavailable if accounts cannot be asked."""
+        """The key. Raises Unauthenticated if accounts does not know it, Unavailable if it cannot be asked."""
         if kid not in self._keys:
             with self._lock:
                 if kid not in self._keys and self._clock() - self._asked_at >= REFETCH_S:
@@ -163,7 +163,7 @@ def _identity() -> Identity:
 
 
 def requires(role: str | None = None) -> Callable[[View], View]:
-    """Let in signed-in users, or those with `role`. Stands above `input`, so that strangers learn no shapes."""
+    """Let in signed-in users, or those with `role`. Stands above `input`: strangers learn no shapes."""
 
     def decorate(view: View) -> View:
         @wraps(view)

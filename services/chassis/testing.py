@@ -36,8 +36,8 @@ from chassis.testing_tokens import (
 
 __all__ = [
     "SERVICE_KEY", "BadBody", "Neighbour", "as_operator", "as_service", "as_user", "assert_problem",
-    "bad_bodies", "bad_service_tokens", "bad_tokens", "event", "eventually", "key_set", "make_test_app", "published",
-    "schema_drift", "signing_key", "user_claims", "user_token",
+    "bad_bodies", "bad_service_tokens", "bad_tokens", "event", "eventually", "key_set", "make_test_app",
+    "published", "schema_drift", "signing_key", "user_claims", "user_token",
 ]  # fmt: skip
 
 
@@ -93,9 +93,7 @@ def schema_drift(service: str, url: str, *metadatas: MetaData) -> list[Any]:
         engine.dispose()
 
 
-def event(
-    type_: str, subject: str, source: str = "/orders", id_: str | None = None, **data: Any
-) -> dict[str, Any]:
+def event(type_: str, subject: str, source: str = "/orders", id_: str | None = None, **data: Any) -> dict[str, Any]:
     """A CloudEvent as a neighbour would send it."""
     return {
         "specversion": "1.0",
@@ -133,7 +131,8 @@ def eventually(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
 class Neighbour:
     """A real HTTP server with scripted answers: `answers[(method, path)] = (status, body)`.
 
-    An answer may also be a function of the request's body. Everything that it is asked is kept in `requests` as (method, path, headers, body).
+    An answer may also be a function of the request's body. Everything that it is asked is kept in `requests` as
+    (method, path, headers, body).
     """
 
     def __init__(self) -> None:
@@ -141,9 +140,7 @@ class Neighbour:
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        ).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -154,9 +151,7 @@ class Neighbour:
         self._server.server_close()
 
     def _answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
-        answer = self.answers.get(
-            (method, path), self.answers.get((method, path.partition("?")[0]), (404, {}))
-        )
+        answer = self.answers.get((method, path), self.answers.get((method, path.partition("?")[0]), (404, {})))
         result: tuple[int, Any] = answer(body) if callable(answer) else answer
         return result
 

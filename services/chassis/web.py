@@ -44,6 +44,7 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+LONGEST_BUDGET_MS = 3_600_000
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
 
 
@@ -74,13 +75,13 @@ def _begin() -> None:
     current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
     settings: ChassisSettings = current_app.extensions["souk.settings"]
     budget_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
-    deadline.set_deadline(budget_ms)
+    deadline.set_deadline(min(budget_ms, LONGEST_BUDGET_MS))
     if request.path in QUIET:
         return
     if budget_ms <= 0:
         raise DeadlinePassed("the time for this request was over before it arrived")
     _shed_if_queued_too_long(settings)
-    if _has_body() and not request.is_json and request.method in ("POST", "PUT", "PATCH"):
+    if _has_body() and not request.is_json and request.method in ("POST", "PUT", "PATCH", "DELETE"):
         raise UnsupportedMediaType("send the body as application/json")
 
 
