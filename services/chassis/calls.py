@@ -1,0 +1,300 @@
+"""Calls to neighbours: the one seam through which every service speaks to every other.
+
+A call finds its instance by itself, ends before the caller's deadline, carries trace and token, is repeated
+only where that is safe and the budget allows it, and is not made at all while the breaker is open.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import requests
+from flask import Flask, current_app, has_request_context, request
+from prometheus_client import Counter
+
+from chassis import deadline
+from chassis.background import add_background
+from chassis.balancing import DEFAULT_STRATEGY, InFlight, Strategy, make_strategy
+from chassis.connections import Connections, is_timeout, was_never_sent
+from chassis.discovery import FIRST_ANSWER_S, Discovery, make_discovery
+from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable
+from chassis.instance import Instance
+from chassis.resilience import Breaker, BreakerOpen, RetryBudget, SideBench
+from chassis.service_tokens import ServiceTokens
+from chassis.settings import ChassisSettings
+from chassis.trace import current_trace, new_trace
+
+CALLS = Counter("souk_calls_total", "Calls to neighbours by outcome", ["target", "outcome"])
+RETRIES = Counter("souk_retries_total", "Calls that were repeated on another instance", ["target"])
+
+SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+WORTH_REPEATING = frozenset({502, 503, 504})
+DEFAULT_TIMEOUT_S = 5.0
+MAX_RETRIES = 1
+
+Token = Literal["service", "user"]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What this process knows of one neighbour."""
+
+    name: str
+    strategy: Strategy
+    in_flight: InFlight
+    budget: RetryBudget
+    breaker: Breaker
+    bench: SideBench
+
+    def pick(self, instances: list[Instance], key: str | None, tried: set[str]) -> Instance | None:
+        """One that was not tried yet; one from the bench only if there is no other."""
+        benched = self.bench.current()
+        if benched and (instance := self.strategy.pick(instances, key, tried | benched)) is not None:
+            return instance
+        return self.strategy.pick(instances, key, tried)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a caller, however many attempts it takes."""
+
+    method: str
+    path: str
+    content: dict[str, Any]
+    key: str | None
+    repeatable: bool
+    ends_at: float
+
+    def left_s(self) -> float:
+        """Seconds that are left. Raises DeadlinePassed."""
+        if (left := self.ends_at - time.monotonic()) <= 0:
+            raise DeadlinePassed("the time for this call is over")
+        return left
+
+
+class NobodyHealthy(Unavailable):
+    """The registry knows nobody who could answer."""
+
+
+class _Failed(Exception):
+    """An answer that says that the target is not well: 5xx."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.response = response
+
+
+class Calls:
+    """Outbound HTTP of one process. Thread-safe; opens nothing before its first use, so it may be forked.
+
+    sign: makes the service token for a target. user_token: the token of the user whose request is served.
+    balancing: target -> strategy, "*" for all others. fail_max: so many failed calls in a row open a target's
+    breaker; a call that a retry saved has not failed.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        discovery: Discovery,
+        sign: Callable[[str], str] | None = None,
+        balancing: Mapping[str, str] | None = None,
+        *,
+        user_token: Callable[[], str | None] = lambda: None,
+        retry_ratio: float = 0.1,
+        max_retries: int = MAX_RETRIES,
+        fail_max: int = 20,
+        reset_s: float = 2.0,
+        seed: int | None = None,
+    ) -> None:
+        self.discovery = discovery
+        self._sign, self._user_token = sign, user_token
+        self._balancing = balancing or {}
+        self._retry_ratio, self._max_retries, self._seed = retry_ratio, max_retries, seed
+        self._fail_max, self._reset_s = fail_max, reset_s
+        self._connections = Connections(f"souk-{service}")
+        self._targets: dict[str, _Target] = {}
+
+    def request(
+        self,
+        target: str,
+        method: str,
+        path: str,
+        *,
+        params: Any = None,
+        json: Any = None,
+        data: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        key: str | None = None,
+        idempotent: bool | None = None,
+        timeout_s: float | None = None,
+        token: Token | None = None,
+        user_token: str | None = None,
+    ) -> requests.Response:
+        """The answer, also one with an error status; `raise_for_problem` turns that into an exception.
+
+        key: calls with the same key go to the same instance under the consistent hash. idempotent: whether
+        the call may be repeated; by default what HTTP says of the method. timeout_s: at most this, at most
+        what is left of the deadline, 5 s if there is neither; retries included. token: "service" signs one,
+        "user" hands on `user_token` or the token of the user whose request is being served.
+
+        Raises Unavailable (nobody healthy, no connection, breaker open) and DeadlinePassed.
+        """
+        headers = {**(headers or {}), **self._own_headers(target, token, user_token)}
+        call = _Call(
+            method,
+            path,
+            {"params": params, "json": json, "data": data, "headers": headers},
+            key,
+            method in SAFE_TO_REPEAT if idempotent is None else idempotent,
+            time.monotonic() + _time_allowed(timeout_s),
+        )
+        try:
+            response = self._guarded(self._target(target), call)
+        except Problem as problem:
+            CALLS.labels(target, _outcome(problem)).inc()
+            raise
+        CALLS.labels(target, f"{response.status_code // 100}xx").inc()
+        return response
+
+    def start(self) -> None:
+        """Nothing to start: watches and connections begin with their first use."""
+
+    def stop(self) -> None:
+        """End the watches and close the connections."""
+        self.discovery.close()
+        self._connections.close()
+
+    def _guarded(self, target: _Target, call: _Call) -> requests.Response:
+        target.budget.note_request()
+        instances = self.discovery.instances(target.name, min(FIRST_ANSWER_S, call.left_s()))
+        if not instances:
+            raise NobodyHealthy(f"no healthy instance of {target.name}")
+        try:
+            with target.breaker.guard():
+                response = self._with_retries(target, call, instances)
+                if response.status_code >= 500:
+                    raise _Failed(response)
+        except _Failed as failed:
+            return failed.response
+        return response
+
+    def _with_retries(self, target: _Target, call: _Call, instances: list[Instance]) -> requests.Response:
+        tried: set[str] = set()
+        instance = target.pick(instances, call.key, tried)
+        result: requests.Response | Problem = Unavailable()
+        while instance is not None:
+            tried.add(instance.id)
+            result, may_repeat = self._attempt(target, call, instance)
+            if not may_repeat or len(tried) > self._max_retries or time.monotonic() >= call.ends_at:
+                break
+            instance = target.pick(instances, call.key, tried)
+            if instance is not None and not target.budget.take():
+                break
+            RETRIES.labels(target.name).inc(instance is not None)
+        if isinstance(result, Problem):
+            raise result
+        return result
+
+    def _attempt(self, target: _Target, call: _Call, instance: Instance) -> tuple[requests.Response | Problem, bool]:
+        """The answer or what went wrong, and whether another instance may be asked."""
+        left_s = call.left_s()
+        headers = {**call.content["headers"], "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
+        try:
+            with target.in_flight.counting(instance.id):
+                response = self._connections.send(
+                    call.method,
+                    instance.url + call.path,
+                    timeout_s=left_s,
+                    repeatable=call.repeatable,
+                    **{**call.content, "headers": headers},
+                )
+        except requests.RequestException as error:
+            if is_timeout(error):
+                raise DeadlinePassed(f"{target.name} did not answer in time") from error
+            target.bench.add(instance.id)
+            problem = Unavailable(f"{target.name} cannot be reached")
+            problem.__cause__ = error
+            return problem, call.repeatable or was_never_sent(error)
+        return response, call.repeatable and response.status_code in WORTH_REPEATING
+
+    def _own_headers(self, target: str, token: Token | None, user_token: str | None) -> dict[str, str]:
+        headers = {"traceparent": (current_trace.get() or new_trace()).header()}
+        if token == "service":
+            if self._sign is None:
+                raise ValueError("these calls were made without `sign`, so they have no service token")
+            headers["Authorization"] = f"Bearer {self._sign(target)}"
+        elif token == "user" and (user_token := user_token or self._user_token()):
+            headers["Authorization"] = f"Bearer {user_token}"
+        return headers
+
+    def _target(self, name: str) -> _Target:
+        target = self._targets.get(name)
+        if target is None:
+            strategy = self._balancing.get(name) or self._balancing.get("*") or DEFAULT_STRATEGY
+            in_flight = InFlight()
+            target = _Target(
+                name,
+                make_strategy(strategy, self._seed, in_flight),
+                in_flight,
+                RetryBudget(self._retry_ratio),
+                Breaker(name, self._fail_max, self._reset_s),
+                SideBench(),
+            )
+            target = self._targets.setdefault(name, target)  # of two threads the first one's counts
+        return target
+
+
+def raise_for_problem(response: requests.Response) -> requests.Response:
+    """The response, if it is no error; else the neighbour's problem as ours, with the same status."""
+    if response.status_code < 400:
+        return response
+    kind = BY_STATUS.get(response.status_code, InternalError)
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        body = None
+    body = body if isinstance(body, dict) else {}
+    problem = kind(str(body.get("detail") or f"the neighbour answered {response.status_code}"))
+    problem.status, problem.title = response.status_code, str(body.get("title") or kind.title)
+    if isinstance(errors := body.get("errors"), list):
+        problem.errors = errors
+    if (retry_after := response.headers.get("Retry-After", "")).isdecimal():
+        problem.retry_after = float(retry_after)
+    raise problem
+
+
+def use_calls(app: Flask, settings: ChassisSettings) -> Calls:
+    """Let the application call its neighbours; `app_calls` finds this again inside a request."""
+    calls = Calls(
+        settings.service,
+        make_discovery(settings.discovery_url, settings.renewal_s),
+        ServiceTokens(settings.service, settings.service_keys).sign,
+        settings.balancing,
+        user_token=_token_of_request,
+    )
+    app.extensions["souk.calls"] = calls
+    add_background(app, calls)
+    return calls
+
+
+def app_calls() -> Calls:
+    calls: Calls = current_app.extensions["souk.calls"]
+    return calls
+
+
+def _token_of_request() -> str | None:
+    scheme, _, token = (request.headers.get("Authorization", "") if has_request_context() else "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _time_allowed(timeout_s: float | None) -> float:
+    """Seconds for one call. Raises DeadlinePassed when there are none."""
+    left_s = deadline.remaining_s()
+    if left_s is None:
+        return DEFAULT_TIMEOUT_S if timeout_s is None else timeout_s
+    return left_s if timeout_s is None else min(left_s, timeout_s)
+
+
+def _outcome(problem: Problem) -> str:
+    names = {NobodyHealthy: "nobody", BreakerOpen: "breaker_open", DeadlinePassed: "timeout"}
+    return names.get(type(problem), "unreachable")

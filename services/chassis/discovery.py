@@ -1,0 +1,168 @@
+"""Who is there, as others see it: a service's healthy instances, from a cache that a thread keeps fresh.
+
+A call never asks the registry. The first use of a name starts a watch (a blocking query, answered when
+something changes) and waits a moment for the first answer; from then on `instances` reads memory, also while
+the registry is away. `registration.py` is the other side: how an instance makes itself known. `belief.py`
+decides which answers of a registry to trust.
+"""
+
+import base64
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from chassis import consul
+from chassis.belief import Belief
+from chassis.instance import Instance, parse_instance
+from chassis.registration import Registration
+from chassis.static_discovery import StaticDiscovery
+from chassis.watched import Watched
+
+FIRST_ANSWER_S = 2.0  # for so long after the first use of a name, callers wait for the registry
+DOUBT_RENEWALS = 3  # so many renewals does a registry that came back get before its removals are believed
+
+OnInstances = Callable[[list[Instance]], None]
+OnPairs = Callable[[dict[str, str]], None]
+
+
+class Discovery(Protocol):
+    """What `make_discovery` gives. `register`, `renew` and `deregister` raise OSError when they fail."""
+
+    def instances(self, name: str, wait_s: float = FIRST_ANSWER_S) -> list[Instance]:
+        """The healthy instances. Only the first use of a name waits, for `wait_s` seconds at most."""
+        ...
+
+    def watch(self, name: str, on_change: OnInstances) -> None:
+        """Call `on_change` with the healthy instances as soon as they are known, and again on each change."""
+        ...
+
+    def watch_kv(self, prefix: str, on_change: OnPairs) -> None:
+        """The same with the key-value pairs below `prefix`: key -> text."""
+        ...
+
+    def register(self, registration: Registration) -> None: ...
+
+    def renew(self, id: str) -> bool:
+        """Say that the instance is well. False when the registry does not know it, or has forgotten it."""
+        ...
+
+    def deregister(self, id: str) -> None: ...
+
+    def close(self) -> None:
+        """End all watches and their connections."""
+        ...
+
+
+def make_discovery(url: str, renewal_s: float = 1.0) -> Discovery:
+    """`consul://host:port` (our registry or a real Consul) or `static:///path/to/file.toml`; else ValueError.
+
+    renewal_s: how often instances renew, which decides how long a registry that came back empty is doubted.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "consul" and parts.hostname and parts.path in ("", "/"):
+        return ConsulDiscovery(parts.hostname, parts.port or 8500, renewal_s)
+    if parts.scheme == "static" and not parts.netloc and parts.path:
+        return StaticDiscovery(Path(parts.path))
+    raise ValueError(f"discovery at {url!r}: give consul://host:port or static:///path/to/file.toml")
+
+
+class ConsulDiscovery:
+    """Discovery by Consul's HTTP API. Thread-safe. Without threads before its first use, so it may be forked."""
+
+    def __init__(
+        self, host: str, port: int, renewal_s: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._host, self._port, self._clock = host, port, clock
+        self._doubt_s = DOUBT_RENEWALS * renewal_s
+        self._lock = threading.Lock()
+        self._watched: dict[str, Watched[list[Instance]]] = {}
+        self._queries: list[consul.BlockingQuery] = []
+
+    def instances(self, name: str, wait_s: float = FIRST_ANSWER_S) -> list[Instance]:
+        return self._watch_of(name).get(wait_s) or []
+
+    def watch(self, name: str, on_change: OnInstances) -> None:
+        self._watch_of(name).add_listener(on_change)
+
+    def watch_kv(self, prefix: str, on_change: OnPairs) -> None:
+        pairs: Watched[dict[str, str]] = Watched(FIRST_ANSWER_S, self._clock)
+        pairs.add_listener(on_change)
+
+        def on_answer(rows: Any, _doubtful: bool) -> float:
+            pairs.set({row["Key"]: _text(row["Value"]) for row in rows or ()})  # None: no such key
+            return consul.LONGEST_WAIT_S
+
+        with self._lock:
+            self._start_query(f"/v1/kv/{quote(prefix)}?recurse", on_answer)
+
+    def register(self, registration: Registration) -> None:
+        self._write("service/register", _payload(registration))
+
+    def renew(self, id: str) -> bool:
+        status = consul.put(self._host, self._port, f"/v1/agent/check/pass/{quote('service:' + id, safe='')}")
+        if status not in (200, 404, 500):  # of an unknown check Consul 1.8 says 500, a later one 404
+            raise OSError(f"the registry answered {status} to a renewal")
+        return status == 200
+
+    def deregister(self, id: str) -> None:
+        self._write(f"service/deregister/{quote(id, safe='')}")
+
+    def close(self) -> None:
+        with self._lock:
+            queries, self._queries = self._queries, []
+        for query in queries:
+            query.stop()
+
+    def _write(self, path: str, body: object = None) -> None:
+        status = consul.put(self._host, self._port, f"/v1/agent/{path}", body)
+        if status != 200:
+            raise OSError(f"the registry answered {status} to {path}")
+
+    def _watch_of(self, name: str) -> Watched[list[Instance]]:
+        if (watched := self._watched.get(name)) is not None:
+            return watched
+        with self._lock:
+            if name not in self._watched:
+                self._watched[name] = self._start_watch(name)
+            return self._watched[name]
+
+    def _start_watch(self, name: str) -> Watched[list[Instance]]:
+        watched: Watched[list[Instance]] = Watched(FIRST_ANSWER_S, self._clock)
+        belief = Belief(self._doubt_s, self._clock)
+
+        def on_answer(rows: Any, doubtful: bool) -> float:
+            watched.set(belief.update([parse_instance(row) for row in rows], doubtful))
+            return belief.settled_in_s() or consul.LONGEST_WAIT_S
+
+        # Without `?passing`: "all are critical" and "none is registered" must not look the same.
+        self._start_query(f"/v1/health/service/{quote(name, safe='')}", on_answer)
+        return watched
+
+    def _start_query(self, path: str, on_answer: Callable[[Any, bool], float]) -> None:
+        query = consul.BlockingQuery(self._host, self._port, path, on_answer)
+        self._queries.append(query)
+        query.start()
+
+
+def _text(value: str | None) -> str:
+    return base64.b64decode(value or "").decode(errors="replace")
+
+
+def _payload(registration: Registration) -> dict[str, Any]:
+    return {
+        "ID": registration.id,
+        "Name": registration.name,
+        "Address": registration.address,
+        "Port": registration.port,
+        "Tags": list(registration.tags),
+        "Meta": dict(registration.meta),
+        "Weights": {"Passing": registration.weight, "Warning": 1},
+        "Check": {
+            "TTL": f"{registration.ttl_s:g}s",
+            "Status": "passing",
+            "DeregisterCriticalServiceAfter": f"{registration.deregister_after_s:g}s",
+        },
+    }
