@@ -229,7 +229,7 @@ def audit(read: Callable[[], Books], within_s: float, pause_s: float = 1.0) -> t
     while suspects and time.monotonic() < deadline:
         time.sleep(pause_s)
         books = read()
-        suspects &= check(books)
+        suspects = {finding for finding in check(books) if finding in suspects}
     return books, sorted(suspects)
 
 

@@ -6,6 +6,7 @@ Nothing is mocked but the neighbours, and those are real HTTP servers on free po
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -97,7 +98,7 @@ def event(type_: str, subject: str, source: str = "/orders", id_: str | None = N
     """A CloudEvent as a neighbour would send it."""
     return {
         "specversion": "1.0",
-        "id": id_ or f"{type_}-{subject}-{time.monotonic_ns()}",
+        "id": id_ or str(uuid.uuid4()),
         "type": type_,
         "source": source,
         "subject": subject,
@@ -128,6 +129,10 @@ def eventually(condition: Callable[[], Any], within_s: float = 20.0) -> Any:
         time.sleep(0.02)
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # the default of 5 refuses a burst of callers
+
+
 class Neighbour:
     """A real HTTP server with scripted answers: `answers[(method, path)] = (status, body)`.
 
@@ -138,7 +143,7 @@ class Neighbour:
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], Any] = {}
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from chassis.calls import Calls, raise_for_problem
 from pydantic import BaseModel, ValidationError
 
+from chassis.calls import Calls
 from chassis.errors import Unavailable
 
 
@@ -27,7 +27,8 @@ class Catalog:
         """The products that exist, by sku, in one call. Raises Unavailable when the catalog cannot be asked."""
         params = [("sku", sku) for sku in skus] + [("limit", str(len(skus)))]
         response = self.calls.request("catalog", "GET", "/api/catalog/products", params=params)
-        raise_for_problem(response)
+        if response.status_code != 200:
+            raise Unavailable("the catalog cannot price this order now; try again")
         try:
             products = _Products.model_validate_json(response.content).items
         except ValidationError as error:

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chassis.testing import Neighbour, as_user, make_test_app
+from chassis.testing import Neighbour, make_test_app
 from orders.app import create_app
 from orders.settings import Settings
 
@@ -59,13 +59,3 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
-
-
-def order_body(**changes: Any) -> dict[str, Any]:
-    body = {"lines": [{"sku": "LAMP", "quantity": 2}], "payment": {"card": "4242424242424242"}}
-    return body | changes
-
-
-def place(client: FlaskClient, key: str = "key-1", customer: str = "ada", **changes: Any) -> Any:
-    headers = as_user(customer) | {"Idempotency-Key": key}
-    return client.post("/api/orders", json=order_body(**changes), headers=headers)

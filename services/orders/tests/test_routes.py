@@ -1,9 +1,9 @@
 import threading
 
 import pytest
-from conftest import order_body, place
 
 from chassis.testing import as_operator, as_service, as_user, event, published
+from orders.tests.helpers import order_body, place
 
 ADA = as_user("ada")
 

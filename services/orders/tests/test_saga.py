@@ -4,7 +4,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from conftest import place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
@@ -13,6 +12,7 @@ from chassis.database import utc_now
 from chassis.testing import as_service, as_user, event, published
 from orders.models import Order
 from orders.saga import cancel_overdue
+from orders.tests.helpers import place
 
 SERVICE = as_service("orders", caller="inventory")
 
