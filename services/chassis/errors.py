@@ -69,6 +69,10 @@ class Conflict(Problem):
     status, title = 409, "Conflict"
 
 
+class PreconditionFailed(Problem):
+    status, title = 412, "Precondition failed"
+
+
 class TooLarge(Problem):
     status, title = 413, "Body too large"
 
@@ -114,8 +118,8 @@ class DeadlinePassed(Problem):
 BY_STATUS: dict[int, type[Problem]] = {
     problem.status: problem
     for problem in (
-        BadRequest, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict, TooLarge,
-        UnsupportedMediaType, Unprocessable, PreconditionRequired, TooManyRequests, InternalError,
+        BadRequest, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict, PreconditionFailed,
+        TooLarge, UnsupportedMediaType, Unprocessable, PreconditionRequired, TooManyRequests, InternalError,
         Unavailable, DeadlinePassed,
     )
 }  # fmt: skip

@@ -40,9 +40,18 @@ def decode_cursor(text: str, kind: type) -> Any:
         value = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except ValueError:
         value = None
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or not _comparable(value):
         raise Unprocessable("this cursor was not made by this list; start without one")
     return value
+
+
+def _comparable(value: Any) -> bool:
+    """Whether every database can compare with it: numbers of 64 bits, text without NUL or half characters."""
+    if isinstance(value, list):
+        return all(map(_comparable, value))
+    if isinstance(value, str):
+        return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def paged(rows: Sequence[Row], limit: int, key: Callable[[Row], Any]) -> tuple[list[Row], str | None]:
