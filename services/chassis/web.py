@@ -45,11 +45,12 @@ def _no_constant(name: str) -> Any:
 
 
 LONGEST_BUDGET_MS = 3_600_000
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
 
 
-def make_app(settings: ChassisSettings) -> APIFlask:
-    """An application with nothing in it yet but what all services share."""
+def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
+    """An application with nothing in it yet but what all services share. forms: HTML forms are taken beside JSON."""
     app = APIFlask(settings.service, title=settings.service, version=settings.version, docs_path=None)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, AUTO_404_RESPONSE=False)
     app.security_schemes = {
@@ -58,6 +59,7 @@ def make_app(settings: ChassisSettings) -> APIFlask:
     }
     app.json = StrictJson(app)
     app.json.sort_keys = False
+    app.extensions["souk.body_types"] = (JSON, FORM) if forms else (JSON,)
     app.extensions["souk.settings"] = settings
     app.extensions["souk.instance"] = settings.service  # `serve` knows better once the port is known
     app.extensions["souk.ready"] = []
@@ -81,8 +83,13 @@ def _begin() -> None:
     if budget_ms <= 0:
         raise DeadlinePassed("the time for this request was over before it arrived")
     _shed_if_queued_too_long(settings)
-    if _has_body() and not request.is_json and request.method in ("POST", "PUT", "PATCH", "DELETE"):
-        raise UnsupportedMediaType("send the body as application/json")
+    if _has_body() and request.method in ("POST", "PUT", "PATCH", "DELETE"):
+        _check_body_type(current_app.extensions["souk.body_types"])
+
+
+def _check_body_type(taken: tuple[str, ...]) -> None:
+    if not request.is_json and request.mimetype not in taken:
+        raise UnsupportedMediaType(f"send the body as {' or '.join(taken)}")
 
 
 def _has_body() -> bool:
@@ -184,7 +191,7 @@ def _add_operations(app: APIFlask, settings: ChassisSettings) -> None:
     def metrics() -> Response:
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
-    if settings.prefix:
+    if settings.prefix.strip("/"):  # web pages, at "/", have no description of their API
 
         @app.get(f"{settings.prefix}/openapi.json")
         @app.doc(hide=True)

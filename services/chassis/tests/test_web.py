@@ -4,6 +4,7 @@ import time
 
 import pytest
 from apiflask import APIFlask
+from flask import request
 from pydantic import Field
 
 from chassis.errors import Conflict, TooManyRequests, Unavailable
@@ -95,6 +96,15 @@ def test_a_chunked_body_of_another_type_is_refused_too(client):
 
 def test_the_body_of_a_delete_must_be_json_too(client):
     assert_problem(client.delete("/things", data="a=b", content_type="text/plain"), 415)
+
+
+def test_an_html_form_is_taken_only_by_a_service_that_has_forms(client, tmp_path):
+    assert_problem(client.post("/things", data={"name": "vase"}), 415)
+    app = make_app(Settings(souk_home=tmp_path), forms=True)
+    app.post("/forms")(lambda: {"name": request.form["name"]})
+    with_forms = app.test_client()
+    assert with_forms.post("/forms", data={"name": "vase"}).get_json() == {"name": "vase"}
+    assert_problem(with_forms.post("/forms", data="name", content_type="text/plain"), 415)
 
 
 def test_unknown_query_parameters_are_ignored_and_bad_known_ones_are_not(client):
