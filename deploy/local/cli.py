@@ -1,55 +1,27 @@
 """The `souk` command: a table of contents. Each command imports its story when it is called."""
 
-import sys
+from typing import Annotated
 
-try:
-    import typer
-except ImportError:
-    sys.exit("souk: python packages are missing: run `sh deploy/setup.sh`")
-from typer.core import TyperGroup
-
-from deploy.local.errors import Refused
-
-
-class Commands(TyperGroup):
-    """Turns what a command refuses into one line on stderr and its exit code."""
-
-    def invoke(self, ctx):
-        try:
-            return super().invoke(ctx)
-        except Refused as refusal:
-            typer.echo(f"souk: {refusal}", err=True)
-            raise typer.Exit(refusal.code) from None
-        except KeyboardInterrupt:
-            typer.echo("souk: interrupted", err=True)
-            raise typer.Exit(1) from None
-
-
-app = typer.Typer(
-    cls=Commands,
-    help="Souk, a small shop of microservices: start it, look at it, break it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+# All of typer by way of `cli_app`, which says so when packages are missing.
+from deploy.local.cli_app import Argument, Instance, Option, app, echo, typer
 
 
 @app.command()
-def up(detach: bool = typer.Option(False, "--detach", "-d", help="Return when the system serves.")) -> None:
+def up(detach: Annotated[bool, Option("--detach", "-d", help="Return when the system serves.")] = False) -> None:
     """Start everything, and wait until it serves."""
     from deploy.local import show, starting
     from deploy.local.client import find_system
 
     system = find_system()
     if system.supervisor_pid is not None:
-        typer.echo("Souk runs already; nothing is changed.")
+        echo("Souk runs already; nothing is changed.")
         show.table(system)
         return
     with show.progress() as said:
         system = starting.start(system, said)
     show.table(system)
     if not detach:
-        typer.echo("\nSouk runs. Ctrl-C stops it.")
+        echo("\nSouk runs. Ctrl-C stops it.")
         starting.stay(system)
 
 
@@ -57,41 +29,78 @@ def up(detach: bool = typer.Option(False, "--detach", "-d", help="Return when th
 def down() -> None:
     """Stop everything, gracefully first."""
     from deploy.local.client import find_system
-    from deploy.local.stopping import stop
+    from deploy.local.stopping import stop_and_say
 
-    system = find_system()
-    if not system.home.run.exists():
-        typer.echo("Souk does not run.")
-        return
-    with system.home.lock():
-        ended = stop(system)
-    was = "Souk is stopped." if system.supervisor_pid or ended else "Souk does not run."
-    typer.echo(was)
+    echo(stop_and_say(find_system()))
 
 
 @app.command()
-def reset(yes: bool = typer.Option(False, "--yes", help="Do not ask.")) -> None:
+def reset(yes: Annotated[bool, Option("--yes", help="Do not ask.")] = False) -> None:
     """Stop everything and remove SOUK_HOME with all its data."""
     from deploy.local.client import find_system
-    from deploy.local.stopping import stop, wipe
+    from deploy.local.stopping import refuse_strangers, stop_and_say, wipe
 
     system = find_system()
+    refuse_strangers(system)
     if not system.home.path.exists():
-        typer.echo(f"There is nothing at {system.home.path}.")
+        echo(f"There is nothing at {system.home.path}.")
         return
     if not yes:
         typer.confirm(f"Remove {system.home.path} with all orders, users and logs?", abort=True)
-    if system.home.run.exists():
-        with system.home.lock():
-            stop(system)
+    stop_and_say(system)
     wipe(system)
-    typer.echo(f"{system.home.path} is removed.")
+    echo(f"{system.home.path} is removed.")
 
 
 @app.command()
-def status(as_json: bool = typer.Option(False, "--json", help="For programs.")) -> None:
+def status(as_json: Annotated[bool, Option("--json", help="For programs.")] = False) -> None:
     """Every process: service, instance, pid, address, health, uptime, memory."""
     from deploy.local import show
     from deploy.local.client import find_system
 
     show.status(find_system(), as_json)
+
+
+@app.command()
+def scale(counts: Annotated[list[str], Argument(metavar="SERVICE=N ...")]) -> None:
+    """More or fewer replicas, gracefully, until the system is stopped."""
+    from deploy.local import scaling, show
+
+    with show.changing() as (system, said):
+        scaling.scale(system, scaling.parse_counts(system, counts), said)
+
+
+@app.command()
+def restart(service: str) -> None:
+    """Replace every replica, one after the other; nothing is lost."""
+    from deploy.local import scaling, show
+
+    with show.changing() as (system, said):
+        scaling.restart(system, service, said)
+
+
+@app.command()
+def dev(service: str) -> None:
+    """One service with reload and a debugger, in the foreground; the rest goes on running."""
+    from deploy.local import dev as story
+    from deploy.local.client import running_system
+
+    story.develop(running_system(), service)
+
+
+@app.command()
+def kill(
+    service: str,
+    instance: Instance = None,
+    signal: Annotated[str | None, Option("--signal", help="KILL (the default), STOP or CONT.")] = None,
+    seconds: Annotated[float | None, Option("--for", help="STOP, and CONT after so many seconds.")] = None,
+) -> None:
+    """A fault: a signal to a replica's whole process group."""
+    from deploy.local import killing
+    from deploy.local.client import running_system
+
+    echo(killing.kill(running_system(), service, instance, signal, seconds))
+
+
+# Further commands, which look at a running system and turn its knobs.
+from deploy.local import cli_live  # noqa: E402, F401

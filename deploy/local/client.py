@@ -17,6 +17,10 @@ from deploy.local.settings import Settings, load
 HTTP_TIMEOUT_S = 5
 
 
+class Unreachable(Refused):
+    """Nobody answers at an address."""
+
+
 @dataclass
 class System:
     """One system: running or not."""
@@ -99,7 +103,7 @@ def http():
 
 
 def ask(method: str, url: str, what: str, **options):
-    """One HTTP call that has to succeed; raises Refused, naming `what`, with the other side's own reason."""
+    """One HTTP call that has to succeed; raises Refused, naming `what`, with the other side's reason."""
     import requests
 
     options.setdefault("timeout", HTTP_TIMEOUT_S)
@@ -107,7 +111,7 @@ def ask(method: str, url: str, what: str, **options):
         with http() as session:
             answer = session.request(method, url, **options)
     except requests.RequestException as error:
-        raise Refused(f"{what} cannot be reached at {url}: {type(error).__name__}") from None
+        raise Unreachable(f"{what} cannot be reached at {url}: {type(error).__name__}") from None
     if answer.status_code >= 400:
         raise Refused(f"{what} answered {answer.status_code}: {_reason(answer)}")
     return answer

@@ -79,9 +79,7 @@ def _service(entry: Mapping) -> Service:
     )
 
 
-def environment(
-    settings: Settings, fleet: Fleet, service: Service, base: Mapping[str, str] = os.environ
-) -> dict:
+def environment(settings: Settings, fleet: Fleet, service: Service, base: Mapping[str, str] = os.environ) -> dict:
     """The environment of one service's processes.
 
     `<SERVICE>__<NAME>` in `base` becomes `<NAME>` for that service alone, and wins over everything.

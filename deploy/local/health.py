@@ -34,9 +34,7 @@ def registered(settings: Settings, timeout_s: float = 2) -> list[Registered] | N
         owner, status = check["ServiceID"], check["Status"]
         worst[owner] = max(worst.get(owner, "passing"), status, key=ORDER.index)
     return [
-        Registered(
-            s["ID"], s["Service"], s["Address"] or "127.0.0.1", s["Port"], worst.get(s["ID"], "passing")
-        )
+        Registered(s["ID"], s["Service"], s["Address"] or "127.0.0.1", s["Port"], worst.get(s["ID"], "passing"))
         for s in services.values()
     ]
 

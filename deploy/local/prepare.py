@@ -86,9 +86,7 @@ def _prepare_one(settings: Settings, fleet: Fleet, service: Service) -> Service:
     log = home.logs / f"{service.name}-prepare.log"
     command = [*service.command[:-1], "migrate", "seed"]
     with log.open("w") as file:
-        done = subprocess.run(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False
-        )
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
     if done.returncode:
         raise Refused(f"{service.name} could not migrate and seed its database; its last words:\n{tail(log)}")
     _stamp_file(home, service).write_text(_seed_stamp(settings, service, env))

@@ -75,12 +75,7 @@ class Replica(Watcher):
 
     @gen.coroutine
     def manage_processes(self):
-        if (
-            self.is_active()
-            and not self.retired
-            and not self.processes
-            and time.monotonic() >= self.start_after
-        ):
+        if self.is_active() and not self.retired and not self.processes and time.monotonic() >= self.start_after:
             self.spawn_process()
 
     def reap_process(self, pid, status=None):

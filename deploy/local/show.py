@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from deploy.local.client import System
+from deploy.local.client import System, running_system
 from deploy.local.status import collect, document, print_table
 
 
@@ -45,3 +45,13 @@ def progress() -> Iterator[Callable[[str], None]]:
 
     with Console(stderr=True).status("starting") as shown:
         yield shown.update
+
+
+@contextmanager
+def changing() -> Iterator[tuple[System, Callable[[str], None]]]:
+    """For a command that changes which processes run: alone at work, with progress, and the table at its end."""
+    system = running_system()
+    with system.home.lock():
+        with progress() as said:
+            yield system, said
+        table(system)

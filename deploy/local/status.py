@@ -89,9 +89,7 @@ def print_table(system: System, rows: list[dict]) -> None:
     for row in rows:
         health = f"[{colours.get(row['health'], 'cyan')}]{row['health']}[/]"
         memory = f"{row['pss_bytes'] / 1e6:.0f} MB"
-        table.add_row(
-            row["service"], row["id"], str(row["pid"] or "-"), health, _span(row["uptime_s"]), memory
-        )
+        table.add_row(row["service"], row["id"], str(row["pid"] or "-"), health, _span(row["uptime_s"]), memory)
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(f"\nshop      {system.settings.gateway_url}/\nregistry  {system.settings.registry_url}")

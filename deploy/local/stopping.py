@@ -31,11 +31,24 @@ def stop(system: System) -> int:
     return leftovers.end(system.home)
 
 
-def wipe(system: System) -> None:
-    """Remove SOUK_HOME. Raises Refused for a folder that holds anything else."""
-    strangers = system.home.strangers()
-    if strangers:
+def stop_and_say(system: System) -> str:
+    """Stop alone, whatever state the system is in; returns what there was to do."""
+    if not system.home.run.exists():
+        return "Souk does not run."
+    with system.home.lock():
+        ended = stop(system)
+    return "Souk is stopped." if system.supervisor_pid or ended else "Souk does not run."
+
+
+def refuse_strangers(system: System) -> None:
+    """Raises Refused for a folder that holds anything but what a run writes."""
+    if strangers := system.home.strangers():
         raise Refused(f"{system.home.path} is no SOUK_HOME, it holds {strangers[0]}: nothing is removed")
+
+
+def wipe(system: System) -> None:
+    """Remove SOUK_HOME, and nothing else."""
+    refuse_strangers(system)
     for name in KNOWN:
         path = system.home.path / name
         if path.is_dir() and not path.is_symlink():

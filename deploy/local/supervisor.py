@@ -119,9 +119,7 @@ class Retire(Command):
 
 def main() -> None:
     """Run until told to quit. Exit code 1 when another supervisor runs this system."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True
-    )
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
     settings = runner_settings.load()
     held = take_lock(Home(settings.home).run / LOCK)
     if held is None:

@@ -13,14 +13,9 @@ import http.server, json, os, signal, sys, threading, time, urllib.request
 NAME = os.environ["SOUK_SERVICE"]
 BASE = os.environ["DISCOVERY_URL"].replace("consul", "http")
 leaving = threading.Event()
-slow = threading.Semaphore(2)
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        if self.path == "/slow":
-            time.sleep(1)
-        if self.path == "/busy":
-            time.sleep(60)
         body = json.dumps({"pid": os.getpid(), "env": dict(os.environ)}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -50,6 +45,7 @@ def main():
     if os.environ.get("CRASH"):
         print("no such colour: mauve")
         sys.exit(3)
+    time.sleep(float(os.environ.get("DELAY_S", "0")))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     def stop(*_):
         leaving.set()

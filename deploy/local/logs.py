@@ -1,0 +1,106 @@
+"""Reads the JSON lines that the services log, and prints them for people."""
+
+import heapq
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from deploy.local.home import Home
+
+LEVELS = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "red"}
+SAID_ALREADY = {"timestamp", "level", "event", "service", "trace_id"}
+FOLLOW_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, order=True)
+class Line:
+    """One line of a log. `at` is an ISO time in UTC, empty for a line that is no JSON."""
+
+    at: str
+    source: str
+    fields: dict
+
+    @property
+    def text(self) -> str:
+        """What happened, with all further fields."""
+        more = " ".join(f"{k}={_short(v)}" for k, v in self.fields.items() if k not in SAID_ALREADY)
+        return f"{self.fields.get('event', '')} {more}".strip()
+
+
+def _short(value) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def parse(text: str, source: str) -> Line:
+    """A line as it stands in a file. What is no JSON object, such as a traceback, is kept as it is."""
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        return Line("", source, {"event": text.rstrip("\n")})
+    return Line(str(fields.get("timestamp", "")), fields.get("service") or source, fields)
+
+
+def log_files(home: Home, service: str | None = None) -> list[Path]:
+    """The logs of all replicas there were, or of one service's."""
+    return sorted(home.logs.glob(f"{service}-*.log" if service else "*.log"))
+
+
+def merged(files: Iterable[Path], keep: Callable[[str], bool] = bool) -> Iterator[Line]:
+    """All lines of several files that `keep` wants, in the order of their time."""
+    return heapq.merge(*(_read(file, keep) for file in files), key=lambda line: line.at)
+
+
+def _read(file: Path, keep: Callable[[str], bool]) -> Iterator[Line]:
+    last = ""
+    with file.open(errors="replace") as lines:
+        for text in filter(keep, lines):
+            line = parse(text, file.stem)
+            # A traceback belongs behind the line that it follows.
+            last = max(last, line.at)
+            yield line if line.at else Line(last, line.source, line.fields)
+
+
+def follow(files: list[Path]) -> Iterator[Line]:
+    """New lines as they come, for ever."""
+    opened: list[tuple[TextIO, str]] = []
+    try:
+        for file in files:
+            handle = file.open(errors="replace")
+            handle.seek(0, 2)
+            opened.append((handle, file.stem))
+        while True:
+            fresh = [parse(text, source) for handle, source in opened for text in handle]
+            yield from sorted(fresh, key=lambda line: line.at)
+            if not fresh:
+                time.sleep(FOLLOW_EVERY_S)
+    finally:
+        for handle, _ in opened:
+            handle.close()
+
+
+class Printer:
+    """Prints lines, in colour on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self.console = Console(soft_wrap=True, highlight=False)
+
+    def line(self, line: Line, depth: int = 0) -> None:
+        level = line.fields.get("level", "")
+        text = f"{_clock(line.at):12} {'  ' * depth}{line.source:13} {line.text}"
+        self.console.print(text, style=LEVELS.get(level), markup=False)
+
+
+def _clock(at: str) -> str:
+    """The time of day on this machine, to the millisecond."""
+    try:
+        return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S.%f")[:12]
+    except ValueError:
+        return ""

@@ -1,0 +1,408 @@
+"""The runner as its user meets it, with a fleet of toys: real processes, real crashes, the real command line."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local.tests.toys import make_toys
+
+pytestmark = pytest.mark.system
+SOUK = [sys.executable, "-c", "from deploy.local.cli import app; app()"]
+PROJECT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60
+
+
+class Souk:
+    """A system of toys in a folder of its own, driven by the command line."""
+
+    def __init__(self, folder, home=None, **env):
+        self.toys = make_toys(folder / "toys")
+        self.home = home or folder / "home"
+        # The replicas' temporary ports must not be taken for the two fixed ones, so these lie below their range.
+        self.gateway_port, self.registry_port = free_port(), free_port()
+        self.env = {**os.environ, **env}
+        self.env |= {
+            "SOUK_HOME": str(self.home),
+            "SERVICES_DIR": str(self.toys),
+            "PYTHONPATH": str(self.toys),
+            "GATEWAY_PORT": str(self.gateway_port),
+            "REGISTRY_PORT": str(self.registry_port),
+        }
+
+    def start(self, *words, **env):
+        return subprocess.Popen(
+            [*SOUK, *words],
+            env={**self.env, **env},
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words, **env):
+        process = self.start(*words, **env)
+        out, err = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def ok(self, *words, **env):
+        done = self.run(*words, **env)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def instances(self, service=None):
+        rows = json.loads(self.ok("status", "--json").stdout)["instances"]
+        return [row for row in rows if service in (None, row["service"])]
+
+    def pids(self, service=None):
+        return [row["pid"] for row in self.instances(service)]
+
+    def until_passing(self, service, without=()):
+        """Wait until all replicas of a service pass and none has one of the pids; returns them."""
+        found = []
+
+        def settled():
+            found[:] = self.instances(service)
+            return found and all(r["health"] == "passing" and r["pid"] not in without for r in found)
+
+        until(settled, lambda: found)
+        return found
+
+    def processes(self):
+        """Every process that this system has started, found by its command line or its marker."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                marked = process.environ().get("SOUK_FLEET") == str(self.home)
+                if marked or str(self.gateway_port) in process.cmdline():
+                    found.append(process)
+        return found
+
+    def supervisor_pid(self):
+        return json.loads((self.home / "run" / "system.json").read_text())["pid"]
+
+
+def free_port():
+    low, high = 20000, 32000
+    for port in range(low + os.getpid() * 7 % (high - low), high):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in free_port.given:
+                free_port.given.add(port)
+                return port
+    raise AssertionError("no free port")
+
+
+free_port.given = set()
+
+
+def until(condition, explain=lambda: ""):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.1)
+
+
+def gone(pids):
+    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+
+@pytest.fixture
+def souk(tmp_path):
+    system = Souk(tmp_path)
+    yield system
+    system.run("down")
+    assert system.processes() == []
+
+
+def environment_of(row):
+    with urllib.request.urlopen(f"http://127.0.0.1:{row['port']}/", timeout=10) as answer:
+        return json.load(answer)["env"]
+
+
+def test_a_system_comes_up_once_and_leaves_nothing(souk):
+    assert "Souk does not run" in souk.ok("status").stdout
+    assert "Souk does not run" in souk.ok("down").stdout
+    souk.ok("up", "--detach")
+    document = json.loads(souk.ok("status", "--json").stdout)
+    assert document["gateway"] == f"http://127.0.0.1:{souk.gateway_port}"
+    assert document["registry"] == f"http://127.0.0.1:{souk.registry_port}"
+    rows = document["instances"]
+    assert [row["service"] for row in rows] == ["registry", "gateway", "apples", "pears"]
+    assert {row["health"] for row in rows} == {"passing"}
+    for row in rows:
+        assert set(row) == {"service", "id", "pid", "address", "port", "health", "uptime_s", "pss_bytes"}
+        assert row["pss_bytes"] > 1_000_000
+        assert row["uptime_s"] > 0
+        assert os.getpgid(row["pid"]) == row["pid"]
+    env = environment_of(rows[2])
+    assert json.loads(env["EVENT_ROUTES"]) == {"pear.eaten": ["apples", "pears"], "apple.eaten": ["pears"]}
+
+    again = souk.ok("up", "--detach")
+    assert "runs already" in again.stdout
+    assert souk.pids() == [row["pid"] for row in rows]
+
+    assert "stopped" in souk.ok("down").stdout
+    assert souk.processes() == []
+    assert sorted(entry.name for entry in (souk.home / "run").iterdir()) == ["souk.lock", "supervisor.lock"]
+    assert "left gracefully" in (souk.home / "logs" / "apples-1.log").read_text()
+    prepared = (souk.home / "data" / "prepared.txt").read_text()
+    souk.ok("up", "--detach")
+    assert (souk.home / "data" / "prepared.txt").read_text() == prepared
+
+
+def test_a_crashed_process_comes_back_and_so_does_one_that_stands_still(souk):
+    souk.ok("up", "--detach")
+    before = souk.pids()
+    (apples,) = souk.pids("apples")
+    assert str(apples) in souk.ok("kill", "apples").stdout
+    (pears,) = souk.pids("pears")
+    souk.ok("kill", "pears", "--signal", "STOP")
+    # nginx alone survives a death of the gateway's leader, and would keep its port.
+    (gateway,) = souk.pids("gateway")
+    os.kill(gateway, signal.SIGKILL)
+    souk.until_passing("apples", without=[apples])
+    souk.until_passing("pears", without=[pears])
+    souk.until_passing("gateway", without=[gateway])
+    assert gone([apples, pears, gateway])
+    assert souk.pids("registry") == [before[0]]
+
+
+def test_a_short_stop_is_no_death(souk):
+    souk.ok("up", "--detach", LIVENESS_S="30")
+    (pid,) = souk.pids("pears")
+    assert "stood still for 1 s" in souk.ok("kill", "pears", "--for", "1").stdout
+    assert souk.pids("pears") == [pid]
+    assert souk.run("kill", "pears", "--signal", "KILL", "--for", "1").returncode == 2
+    assert souk.run("kill", "pears", "--instance", "pears-9").returncode == 1
+
+
+@pytest.mark.parametrize("who", ["everything", "the supervisor alone"])
+def test_what_a_crash_leaves_behind_is_found_and_ended(souk, who):
+    souk.ok("up", "--detach")
+    old = souk.pids()
+    (gateway,) = souk.pids("gateway")
+    child = psutil.Process(gateway).children()[0].pid
+    leaders = old if who == "everything" else []
+    for pid in [souk.supervisor_pid(), *leaders]:
+        os.kill(pid, signal.SIGKILL)
+    assert "processes of an earlier run are left" in souk.ok("status").stdout
+    done = souk.ok("up", "--detach")
+    assert "of an earlier run" in done.stderr
+    assert gone([*old, child])
+    assert set(souk.pids()).isdisjoint(old)
+
+    for pid in [souk.supervisor_pid(), *souk.pids()]:
+        os.kill(pid, signal.SIGKILL)
+    assert "stopped" in souk.ok("down").stdout
+    assert souk.processes() == []
+
+
+def test_a_process_that_does_not_start_is_named_and_nothing_stays(souk):
+    done = souk.run("up", "--detach", APPLES__CRASH="1")
+    assert done.returncode == 1
+    assert "apples-1 does not start (exit code 3)" in done.stderr
+    assert "no such colour: mauve" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert souk.processes() == []
+
+
+def test_a_failed_migration_stops_the_start(souk):
+    done = souk.run("up", "--detach", BROKEN_MIGRATION="1")
+    assert done.returncode == 1
+    assert "the table is on fire" in done.stderr
+    assert souk.processes() == []
+
+
+@pytest.mark.parametrize("setting", ["GATEWAY_PORT", "REGISTRY_PORT"])
+def test_a_taken_port_is_said_before_anything_starts(souk, setting):
+    with socket.create_server(("127.0.0.1", int(souk.env[setting]))):
+        done = souk.run("up", "--detach")
+    assert done.returncode == 1
+    assert f"port {souk.env[setting]} is taken" in done.stderr
+    assert setting in done.stderr
+    assert not (souk.home / "logs" / "supervisor.log").exists()
+
+
+def test_two_starts_at_once_make_one_system(souk):
+    starts = [souk.start("up", "--detach") for _ in range(2)]
+    answers = [start.communicate(timeout=100) for start in starts]
+    codes = sorted(start.returncode for start in starts)
+    assert codes[0] == 0
+    assert codes == [0, 0] or any("another souk command is at work" in err for _, err in answers)
+    assert len(souk.pids()) == 4
+
+
+def test_scaling_and_restarting_lose_no_request(souk):
+    souk.ok("up", "--detach")
+    single = souk.run("scale", "gateway=2")
+    assert (single.returncode, "is single" in single.stderr) == (2, True)
+
+    failures, served, stop = [], [], threading.Event()
+
+    def shop():
+        while not stop.is_set():
+            try:
+                row = registered(souk, "apples")[len(served) % 2 - 1]
+                with urllib.request.urlopen(f"http://127.0.0.1:{row}/", timeout=20) as answer:
+                    served.append(answer.status)
+            except OSError as error:
+                failures.append(error)
+
+    shopper = threading.Thread(target=shop)
+    shopper.start()
+    try:
+        souk.ok("scale", "apples=3", "pears=2")
+        assert (len(souk.pids("apples")), len(souk.pids("pears"))) == (3, 2)
+        three = souk.pids("apples")
+        souk.ok("restart", "apples")
+        fresh = souk.pids("apples")
+        assert len(fresh) == 3
+        assert set(fresh).isdisjoint(three)
+        souk.ok("scale", "apples=1", "pears=0")
+        (left,) = souk.pids("apples")
+        assert left in fresh
+        assert souk.pids("pears") == []
+    finally:
+        stop.set()
+        shopper.join()
+    assert failures == []
+    assert served
+    (old,) = souk.pids("registry")
+    souk.ok("restart", "registry")
+    assert souk.pids("registry") != [old]
+
+
+def registered(souk, service):
+    url = f"http://127.0.0.1:{souk.registry_port}/v1/agent/services"
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return [row["Port"] for row in json.load(answer).values() if row["Service"] == service]
+
+
+def test_a_replica_that_does_not_start_is_taken_back(souk):
+    souk.ok("up", "--detach")
+    (souk.toys / "apples" / "__main__.py").write_text("raise SystemExit('worm inside')")
+    before = souk.pids("apples")
+    done = souk.run("restart", "apples")
+    assert done.returncode == 1
+    assert "worm inside" in done.stderr
+    assert souk.pids("apples") == before
+
+
+def test_another_registry_takes_the_place_of_ours(souk, tmp_path):
+    port = free_port()
+    env = {**souk.env, "REGISTRY_PORT": str(port)}
+    other = subprocess.Popen([sys.executable, "-P", "-m", "registry"], env=env)
+    try:
+        url = f"consul://127.0.0.1:{port}"
+        until(lambda: answers(port))
+        souk.ok("up", "--detach", DISCOVERY_URL=url)
+        rows = souk.instances()
+        assert [row["service"] for row in rows] == ["gateway", "apples", "pears"]
+        assert {row["health"] for row in rows} == {"passing"}
+        # Later commands need not be told again.
+        souk.ok("set", "gateway/cache", "off")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/kv/souk/gateway/cache", timeout=20) as answer:
+            assert answer.read() == b"off"
+        souk.ok("down")
+    finally:
+        other.kill()
+        other.wait()
+
+
+def answers(port):
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/status/leader", timeout=5):
+        return True
+    return False
+
+
+def test_the_registry_may_die_while_the_others_go_on(souk):
+    souk.ok("up", "--detach")
+    before = souk.pids("apples")
+    (registry,) = souk.pids("registry")
+    souk.ok("kill", "registry")
+    souk.until_passing("registry", without=[registry])
+    assert souk.until_passing("apples")[0]["pid"] == before[0]
+
+
+def test_a_deep_home_works(tmp_path):
+    deep = Souk(tmp_path, home=tmp_path / ("deep" * 25) / "home")
+    try:
+        deep.ok("up", "--detach")
+        assert len(deep.pids()) == 4
+    finally:
+        deep.run("down")
+    assert deep.processes() == []
+    from deploy.local.home import Home
+
+    assert not Home(deep.home).sockets.exists()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_foreground_a_signal_ends_everything(souk, signum):
+    process = souk.start("up")
+    until(lambda: process.poll() is not None or ((souk.home / "run").exists() and len(passing(souk)) == 4))
+    line = ""
+    while "Ctrl-C" not in line:
+        line = process.stdout.readline()
+        assert line or process.poll() is None
+    process.send_signal(signum)
+    process.communicate(timeout=100)
+    assert process.returncode == 0
+    assert souk.processes() == []
+
+
+def passing(souk):
+    return [row for row in souk.instances() if row["health"] == "passing"]
+
+
+def test_an_interrupted_start_leaves_nothing(souk):
+    process = souk.start("up", "--detach", PEARS__DELAY_S="600")
+    until(lambda: (souk.home / "run" / "system.json").exists())
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert souk.processes() == []
+
+
+def test_reset_wipes_a_home_and_nothing_else(souk, tmp_path):
+    souk.ok("up", "--detach")
+    assert souk.run("reset").returncode == 1
+    assert souk.pids()
+    foreign = souk.home / "thesis.tex"
+    foreign.touch()
+    refused = souk.run("reset", "--yes")
+    assert (refused.returncode, "thesis.tex" in refused.stderr) == (1, True)
+    assert souk.pids()
+    foreign.unlink()
+    souk.ok("reset", "--yes")
+    assert not souk.home.exists()
+    assert souk.processes() == []
+
+
+def test_commands_for_a_running_system_say_so_when_there_is_none(souk):
+    for words in (["scale", "apples=2"], ["kill", "apples"], ["set", "a", "b"], ["token", "x"], ["events", "list"]):
+        done = souk.run(*words)
+        assert done.returncode == 1
+        assert "does not run" in done.stderr
+        assert "souk up" in done.stderr
+
+
+def test_a_supervisor_that_stands_still_is_brought_down_too(souk):
+    souk.ok("up", "--detach", STOP_TIMEOUT_S="1")
+    os.kill(souk.supervisor_pid(), signal.SIGSTOP)
+    stuck = souk.run("scale", "apples=2")
+    assert (stuck.returncode, "does not answer" in stuck.stderr) == (1, True)
+    souk.ok("down")
+    assert souk.processes() == []
