@@ -50,7 +50,7 @@ def read_wait(request: Request) -> tuple[int, float]:
         except ValueError:
             raise Refusal(400, "Invalid wait time") from None
     if text := query.get("index"):
-        if not (text.isascii() and text.isdecimal()):
+        if not (text.isascii() and text.isdecimal() and len(text) <= 20 and int(text) < 2**64):
             raise Refusal(400, "Invalid index")
         index = int(text)
     if seconds <= 0:

@@ -43,8 +43,8 @@ class CatalogRoutes:
         state = named(request, "Missing check state")
 
         def answer() -> Reply:
-            checks = self._store.checks.values()
-            return self._checks([check for check in checks if state in ("any", check.status)])
+            found = self._store.sorted_checks()
+            return self._checks([check for check in found if state in ("any", check.status)])
 
         return self._indexed(request, "checks", lambda: self._store.checks_index, answer)
 
@@ -52,7 +52,7 @@ class CatalogRoutes:
         name = named(request, "Missing node name")
 
         def answer() -> Reply:
-            return self._checks(list(self._store.checks.values()) if name == self._node.name else [])
+            return self._checks(self._store.sorted_checks() if name == self._node.name else [])
 
         return self._indexed(request, "checks", lambda: self._store.checks_index, answer)
 
@@ -131,11 +131,11 @@ class CatalogRoutes:
 
     def _all_checks(self, instance: Instance) -> list[Check]:
         """The node's checks come first: clients look for serfHealth there."""
-        return [*self._store.node_checks.values(), *instance.checks.values()]
+        return [*self._store.node_checks.values(), *instance.sorted_checks()]
 
     def _checks_of(self, name: str) -> list[Check]:
         service = self._store.services.get(name)
-        return [check for found in service.sorted() for check in found.checks.values()] if service else []
+        return [check for found in service.sorted() for check in found.sorted_checks()] if service else []
 
     def _checks(self, checks: list[Check]) -> Reply:
         return json_reply([check_shape(check, self._node.name) for check in checks])

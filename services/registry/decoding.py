@@ -21,10 +21,10 @@ def duration(text: str) -> float:
     if body == "0":
         return 0.0
     if not body or not re.fullmatch(f"(?:{PART.pattern})+", body, re.ASCII):
-        raise ValueError(f"invalid duration {text!r}")
+        raise ValueError(f"invalid duration {json.dumps(text)}")
     seconds = sum(float(number) * UNITS_S[unit] for number, unit in PART.findall(body))
     if seconds > LONGEST_S:
-        raise ValueError(f"invalid duration {text!r}")
+        raise ValueError(f"invalid duration {json.dumps(text)}")
     return -seconds if text[0] == "-" else seconds
 
 
@@ -74,7 +74,7 @@ def members(value: Any, table: Fields, where: str = "") -> dict[str, Any]:
 
 def wrong(value: Any, where: str, wanted: str) -> Refusal:
     kinds = {dict: "object", list: "array", str: "string", bool: "bool", int: "number", float: "number"}
-    into = f"field {where}" if where else "value"
+    into = f"struct field {where}" if where else "value"
     kind = kinds.get(type(value), "null")
     reason = f"cannot unmarshal {kind} into Go {into} of type {wanted}"
     return Refusal(400, f"Request decode failed: json: {reason}")

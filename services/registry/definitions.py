@@ -69,10 +69,10 @@ def read_service(body: bytes) -> ServiceDefinition:
         raise Refusal(400, "Missing service name")
     if service.address in ("0.0.0.0", "::", "[::]"):
         raise Refusal(400, "Invalid service address")
-    for key in service.meta:
+    for key, value in service.meta.items():
         if not META_KEY.fullmatch(key):
             reason = "Key contains invalid characters" if key else "Key cannot be blank"
-            raise Refusal(400, f"Invalid Service Meta: Couldn't load metadata pair ({key!r}): {reason}")
+            raise Refusal(400, f"Invalid Service Meta: Couldn't load metadata pair ('{key}', '{value}'): {reason}")
     if service.weights[0] < 1:
         raise Refusal(400, "Invalid Weights: Passing must be greater than 0")
     if service.weights[1] < 0:

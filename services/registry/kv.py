@@ -90,7 +90,7 @@ class KeyValues:
     def delete(self, key: str, cas: int | None = None) -> bool:
         """False when `cas` is given and not the ModifyIndex of an existing key; 0 never deletes."""
         old = self.get(key)
-        if cas is not None and (cas == 0 or (old is not None and old.modify_index != cas)):
+        if old and cas is not None and cas != old.modify_index:
             return False
         if old:
             self._delete([key])

@@ -21,6 +21,7 @@ from registry.settings import Settings, SettingsError, load
 
 USAGE = "usage: python -m registry serve"
 MAX_CONNECTIONS = 20_000
+BACKLOG = 4096
 KEEP_ALIVE_S = 180  # longer than clients keep an idle connection, so that they close it and never we
 
 log = logging.getLogger("registry")
@@ -35,10 +36,14 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(fail(f"registry: these settings are wrong\n{error}", 2))
     try:
+        # Tried here, where a failure is one line; the worker opens the file anew after the fork.
         KeyValues(settings.database, Watches()).close()
-        listener = listen(settings)
     except (OSError, sqlite3.Error) as error:
-        sys.exit(fail(f"registry: {error}", 1))
+        sys.exit(fail(f"registry: cannot use {settings.database}: {error}", 1))
+    try:
+        listener = listen(settings)
+    except OSError as error:
+        sys.exit(fail(f"registry: cannot listen on {settings.host}:{settings.port}: {error.strerror}", 1))
     start_log(settings.log_level)
     raise_file_limit()
     Server(settings, listener).run()
@@ -50,12 +55,15 @@ def fail(message: str, code: int) -> int:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Bound here rather than by gunicorn, which tries a taken port five times and says so each time."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=4096)
-    except OSError as error:
-        raise OSError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+    """Bound here rather than by gunicorn, which tries a taken port five times and says so each time.
+
+    Raises OSError.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((settings.host, settings.port))
+    listener.listen(BACKLOG)
+    return listener
 
 
 def raise_file_limit() -> None:
@@ -85,7 +93,7 @@ class Server(BaseApplication):
             "worker_class": Worker,
             "worker_connections": MAX_CONNECTIONS,
             "keepalive": KEEP_ALIVE_S,
-            "backlog": 4096,
+            "backlog": BACKLOG,
             "limit_request_line": 8190,
             # A paused machine must not cost the memory of all registrations.
             "timeout": 0,

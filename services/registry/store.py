@@ -44,6 +44,9 @@ class Instance:
     checks: dict[str, Check] = field(default_factory=dict)
     rendered: bytes | None = None
 
+    def sorted_checks(self) -> list[Check]:
+        return [self.checks[key] for key in sorted(self.checks)]
+
 
 @dataclass(slots=True, eq=False)
 class Service:
@@ -77,6 +80,9 @@ class Store:
     def catalog_index(self, name: str) -> int:
         service = self.services.get(name)
         return service.catalog_index if service else self.last_extinction
+
+    def sorted_checks(self) -> list[Check]:
+        return [self.checks[key] for key in sorted(self.checks)]
 
     def put_instance(self, definition: ServiceDefinition) -> Instance:
         """Add or replace; exactly the same again changes nothing."""

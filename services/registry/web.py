@@ -89,8 +89,9 @@ class Router:
             return _moved(clean, environ)
         route, tail = self._find(path)
         if not route:
-            target = "/ui/" if path == "/" else f"{path}/" if f"{path}/" in self._routes else ""
-            return _moved(target, environ) if target else Reply(status=404)
+            return _moved("/ui/", environ) if path == "/" else Reply(status=404)
+        if tail and f"{path}/" in self._routes:
+            return _moved(f"{path}/", environ)
         method = environ["REQUEST_METHOD"]
         if handler := route.get(method):
             return handler(Request(environ, tail))
