@@ -5,6 +5,7 @@ that is forked: threads do not survive a fork.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -25,7 +26,7 @@ def add_background(app: Flask, background: Background) -> None:
 
 
 class Periodic:
-    """Calls `work` every `interval_s` seconds, and at once after `wake()`.
+    """Calls `work` every `interval_s` seconds, and sooner after `wake()`.
 
     `work` may return True to be called again at once: there is more to do. An exception is logged and the
     next round comes as usual, since a database that is away for a minute must not end the work for good.
@@ -33,32 +34,41 @@ class Periodic:
 
     def __init__(self, name: str, interval_s: float, work: Callable[[], object]) -> None:
         self.name, self.interval_s, self.work = name, interval_s, work
-        self._wake = threading.Event()
+        self._changed = threading.Condition()
+        self._due_at = 0.0
         self._stopping = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._stopping = False
+        self._stopping, self._due_at = False, time.monotonic() + self.interval_s
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Let the round under way end, for five seconds at most."""
-        self._stopping = True
-        self._wake.set()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    def wake(self) -> None:
-        self._wake.set()
+    def wake(self, within_s: float = 0.0) -> None:
+        """The next round begins this soon at the latest; wakes that come meanwhile share it."""
+        with self._changed:
+            self._due_at = min(self._due_at, time.monotonic() + within_s)
+            self._changed.notify()
 
     def _run(self) -> None:
-        while not self._stopping:
-            self._wake.wait(self.interval_s)
-            self._wake.clear()
+        while self._wait_until_due():
             try:
                 while not self._stopping and self.work() is True:
                     pass
             except Exception:
                 log.exception("background work failed; trying again", work=self.name)
-                threading.Event().wait(min(1.0, self.interval_s))
+
+    def _wait_until_due(self) -> bool:
+        with self._changed:
+            while not self._stopping and (left := self._due_at - time.monotonic()) > 0:
+                self._changed.wait(left)
+            self._due_at = time.monotonic() + self.interval_s
+            return not self._stopping

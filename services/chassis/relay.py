@@ -36,6 +36,7 @@ CLAIM_S = 2.0
 SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom means a second delivery
 IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
 MAX_BACK_OFF_S = 2.0
+RECORD_WITHIN_S = 0.05  # outcomes that come close together, or with the next commit, share one transaction
 
 DELIVERIES = Metric("souk_deliveries_total", "Event deliveries by outcome", ["service", "subscriber", "outcome"])
 
@@ -74,12 +75,15 @@ class Relay:
         self._absences: Counter[str] = Counter()
         self._periodic = Periodic("relay", 0.5, self.round)
         self._pool: ThreadPoolExecutor | None = None
-        self.wake = self._periodic.wake
 
     def start(self) -> None:
         if self._subscribers:
             self._pool = ThreadPoolExecutor(IN_FLIGHT * len(self._subscribers), thread_name_prefix="relay")
             self._periodic.start()
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._periodic.wake()
 
     def stop(self) -> None:
         self._periodic.stop()
@@ -176,13 +180,10 @@ class Relay:
             outcome = Outcome(delivery, counts=True, error=repr(error))
         self._outcomes.put(outcome)
         with self._in_flight_lock:
-            was_full = self._in_flight[delivery.subscriber] >= IN_FLIGHT
             self._in_flight[delivery.subscriber] -= 1
         label = "sent" if outcome.sent else "failed"
         DELIVERIES.labels(self.service, delivery.subscriber, label).inc()
-        # Otherwise the next round, at a commit or within 500 ms, records it together with its own claims.
-        if was_full:
-            self.wake()
+        self._periodic.wake(within_s=RECORD_WITHIN_S)
 
     def _send(self, delivery: Delivery) -> Outcome:
         headers = {"Content-Type": "application/cloudevents+json"}

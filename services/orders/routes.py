@@ -9,6 +9,7 @@ from chassis.database import app_database
 from chassis.errors import Forbidden, Unprocessable
 from chassis.idempotency import answer_once, request_key
 from chassis.identity import caller, requires
+from chassis.openapi import answers
 from chassis.telemetry import log
 from orders import usecases
 from orders.clients import Catalog
@@ -20,7 +21,7 @@ routes = APIBlueprint("orders", __name__, url_prefix="/api/orders")
 @routes.post("")
 @requires("customer")
 @routes.input(PlaceOrder)
-@routes.doc(responses={202: {"description": "taken; follow it at Location", "content": {"application/json": {}}}})
+@answers(OrderAnswer, 202, "taken; follow it at Location")
 def place(json_data: PlaceOrder) -> Response:
     """Place an order. Needs an Idempotency-Key. The order goes on by itself: follow `Location`."""
     key = request_key(json_data)
@@ -36,7 +37,7 @@ def place(json_data: PlaceOrder) -> Response:
 @routes.get("")
 @requires()
 @routes.input(OrdersQuery, location="query")
-@routes.doc(responses={200: OrdersAnswer})
+@answers(OrdersAnswer)
 def index(query_data: OrdersQuery) -> dict[str, Any]:
     """One's own orders, newest first; everybody's with `scope=all` for an operator."""
     if query_data.scope == "all" and "operator" not in caller().roles:
@@ -50,7 +51,7 @@ def index(query_data: OrdersQuery) -> dict[str, Any]:
 
 @routes.get("/<order_id>")
 @requires()
-@routes.doc(responses={200: OrderAnswer})
+@answers(OrderAnswer)
 def show(order_id: str) -> dict[str, Any]:
     """One order with its history."""
     return order_answer(usecases.get_order(app_database(), caller(), order_id))
@@ -58,7 +59,7 @@ def show(order_id: str) -> dict[str, Any]:
 
 @routes.post("/<order_id>/cancellation")
 @requires("customer")
-@routes.doc(responses={202: OrderAnswer})
+@answers(OrderAnswer, 202)
 def cancel(order_id: str) -> tuple[dict[str, Any], int]:
     """Cancel the order; 409 when it is confirmed already. Asking again is harmless."""
     return order_answer(usecases.cancel_order(app_database(), caller(), order_id)), 202

@@ -204,3 +204,11 @@ def test_events_are_for_services_only(client):
     body = event("stock.reserved", "x", "/inventory", order_id="x")
     for headers in ({}, ADA, as_service("payments")):
         assert client.post("/events", json=body, headers=headers).status_code == 401
+
+
+def test_the_api_describes_itself(client):
+    public, internal = client.get("/api/orders/openapi.json"), client.get("/openapi.json")
+    assert public.json == internal.json
+    assert set(public.json["paths"]["/api/orders"]) == {"get", "post"}
+    schema = public.json["paths"]["/api/orders"]["post"]["responses"]["202"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/OrderAnswer"}

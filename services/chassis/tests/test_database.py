@@ -1,0 +1,89 @@
+import sqlite3
+import threading
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+
+from chassis import database as chassis_database
+from chassis.database import Database, UtcDateTime, utc_now
+from chassis.tests.toy import add, counts, toy_app, value
+
+
+def test_sqlite_runs_in_wal_and_syncs_every_commit(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/x.db")
+    with database.reading() as session:
+        assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert session.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 5_000
+
+
+def test_a_readers_view_does_not_wait_for_a_writer(tmp_path):
+    app = toy_app(tmp_path)
+    database = app.extensions["souk.database"]
+    add(database, "apples")
+    with database.transaction() as writer:
+        writer.execute(counts.update().values(value=9))
+        with database.reading() as reader:
+            assert reader.scalar(select(counts.c.value)) == 1
+
+
+def test_what_is_written_in_a_reading_is_not_kept(tmp_path):
+    app = toy_app(tmp_path)
+    database = app.extensions["souk.database"]
+    add(database, "apples")
+    with database.reading() as session:
+        session.execute(counts.update().values(value=9))
+    assert value(app, "apples") == 1
+
+
+def test_many_writers_in_three_replicas_all_get_their_turn(tmp_path):
+    apps = [toy_app(tmp_path) for _ in range(3)]
+
+    def work(app):
+        for _ in range(20):
+            add(app.extensions["souk.database"], "apples")
+
+    threads = [threading.Thread(target=work, args=(app,)) for app in apps for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert value(apps[0], "apples") == 180
+
+
+def test_a_database_that_somebody_else_locks_is_a_503_and_then_works_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(chassis_database, "BUSY_TIMEOUT_S", 0.2)
+    app = toy_app(tmp_path)
+    client = app.test_client()
+    blocker = sqlite3.connect(tmp_path / "data" / "toy.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    answer = client.post("/api/toy/apples")
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert answer.headers["Retry-After"] == "1"
+    assert "sqlite" not in answer.text.lower()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert client.post("/api/toy/apples").status_code == 200
+
+
+def test_an_instance_without_its_database_is_not_ready_but_alive(tmp_path, monkeypatch):
+    app = toy_app(tmp_path)
+
+    def refuse(*_args):
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+    database = app.extensions["souk.database"]
+    monkeypatch.setattr(database.engine, "connect", refuse)
+    client = app.test_client()
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/healthz").status_code == 200
+
+
+def test_times_come_back_in_utc_and_naive_ones_are_refused():
+    column = UtcDateTime()
+    assert column.process_result_value(datetime(2030, 1, 1), None).tzinfo is UTC  # noqa: DTZ001
+    with pytest.raises(ValueError, match="time zone"):
+        column.process_bind_param(datetime(2030, 1, 1), None)  # noqa: DTZ001
+    assert utc_now().tzinfo is UTC
