@@ -10,14 +10,15 @@ time-out is; an immediate one waits its turn. PostgreSQL is chosen by its URL; n
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import DateTime, Dialect, Engine, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import DateTime, Dialect, Engine, Table, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -107,6 +108,13 @@ class Database:
 def after_commit(session: Session, callback: Callable[[], None]) -> None:
     """Call this once the transaction of `session` has committed; never if it rolls back."""
     session.info.setdefault("after_commit", []).append(callback)
+
+
+def insert_new(session: Session, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
+    return session.execute(statement).first() is not None
 
 
 def make_engine(url: str) -> Engine:

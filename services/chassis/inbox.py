@@ -13,11 +13,10 @@ from apiflask import APIBlueprint
 from flask import Flask, current_app
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, MetaData, String, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from chassis import faults
-from chassis.database import UtcDateTime, utc_now
+from chassis.database import UtcDateTime, insert_new, utc_now
 from chassis.errors import Unprocessable
 from chassis.identity import requires_service
 from chassis.telemetry import log
@@ -52,10 +51,8 @@ Handlers = Mapping[str, Callable[[Event], None]]
 
 def first_delivery(session: Session, event: Event) -> bool:
     """Record the event in the transaction of its effect. False: its effect is there already, so do nothing."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     row = {"source": event.source, "event_id": event.id, "received_at": utc_now()}
-    statement = insert(inbox).values(row).on_conflict_do_nothing().returning(inbox.c.event_id)
-    return session.execute(statement).first() is not None
+    return insert_new(session, inbox, row)
 
 
 events_routes = APIBlueprint("events", __name__)
