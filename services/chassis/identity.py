@@ -84,7 +84,7 @@ class KeySet:
         try:
             document = self._fetch()
             self._keys = _parse(document)
-        except (Problem, ValueError, KeyError, jwt.PyJWTError) as error:
+        except (Problem, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             log.warning("cannot fetch the signing keys", error=str(error))
             return False
         if self._file is not None:
@@ -94,7 +94,7 @@ class KeySet:
     def _load_file(self, file: Path) -> None:
         try:
             self._keys = _parse(json.loads(file.read_text()))
-        except (OSError, ValueError, KeyError, jwt.PyJWTError) as error:
+        except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
             log.warning("ignoring the kept signing keys", file=str(file), error=str(error))
 
 

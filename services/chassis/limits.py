@@ -16,12 +16,19 @@ from chassis.errors import TooManyRequests
 
 
 class SubjectLimits:
-    """`per_second` requests for each subject, with bursts of twice that. Zero means no limit."""
+    """`per_second` requests for each subject, with bursts of twice that or of `burst`. Zero means no limit."""
 
     REMEMBERED = 10_000
 
-    def __init__(self, per_second: float, loopback_too: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        per_second: float,
+        loopback_too: bool,
+        clock: Callable[[], float] = time.monotonic,
+        burst: float | None = None,
+    ) -> None:
         self.per_second, self.loopback_too, self._clock = per_second, loopback_too, clock
+        self.burst = max(1.0, 2 * per_second if burst is None else burst)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # subject -> (tokens, when)
         self._lock = threading.Lock()
 
@@ -29,15 +36,22 @@ class SubjectLimits:
         """Count a request of `subject`. Raises TooManyRequests."""
         if self.per_second <= 0 or (not self.loopback_too and _client_is_loopback()):
             return
-        burst, now = 2 * self.per_second, self._clock()
+        now = self._clock()
         with self._lock:
-            tokens, then = self._buckets.pop(subject, (burst, now))
-            tokens = min(burst, tokens + (now - then) * self.per_second)
+            tokens, then = self._buckets.pop(subject, (self.burst, now))
+            tokens = min(self.burst, tokens + (now - then) * self.per_second)
             self._buckets[subject] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
             if len(self._buckets) > self.REMEMBERED:
                 self._buckets.popitem(last=False)
         if tokens < 1:
             raise TooManyRequests("you are asking too fast", retry_after=(1 - tokens) / self.per_second)
+
+    def give_back(self, subject: str) -> None:
+        """Let the last request of `subject` not count after all."""
+        with self._lock:
+            if subject in self._buckets:
+                tokens, then = self._buckets[subject]
+                self._buckets[subject] = (min(self.burst, tokens + 1), then)
 
 
 def _client_is_loopback() -> bool:
