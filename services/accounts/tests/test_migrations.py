@@ -1,0 +1,19 @@
+from accounts.models import Base
+from chassis import outbox
+from chassis.migrate import upgrade
+from chassis.testing import schema_drift
+
+
+def test_the_migrations_make_what_the_code_declares(tmp_path):
+    assert schema_drift("accounts", f"sqlite:///{tmp_path}/accounts.db", Base.metadata, outbox.metadata) == []
+
+
+def test_migrating_twice_changes_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path}/accounts.db"
+    upgrade("accounts", url)
+    assert schema_drift("accounts", url, Base.metadata, outbox.metadata) == []
+
+
+def test_a_missing_table_would_be_noticed(tmp_path):
+    drift = schema_drift("accounts", f"sqlite:///{tmp_path}/accounts.db", Base.metadata)
+    assert ("remove_table", "outbox") in [(change[0], getattr(change[1], "name", "")) for change in drift]
