@@ -8,6 +8,7 @@ takes the signal before it: the worker deregisters and goes on accepting for DRA
 import gc
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -75,16 +76,23 @@ class Server(BaseApplication):
         return app
 
     def run(self) -> None:
-        try:
-            DrainingArbiter(self).run()
-        except OSError as error:
-            sys.exit(f"{self.settings.service}: cannot listen on {self.settings.host}:{self.settings.port}: {error}")
+        _check_that_port_is_free(self.settings)
+        DrainingArbiter(self).run()
 
 
 def serve(create_app: CreateApp, settings: ChassisSettings) -> None:
     """Serve until SIGTERM. Does not return."""
     configure_logging(settings.service, settings.log_level)
     Server(create_app, settings).run()
+
+
+def _check_that_port_is_free(settings: ChassisSettings) -> None:
+    """gunicorn would try for five seconds, with a stack of lines; this says it in one."""
+    try:
+        with socket.create_server((settings.host, settings.port)):
+            pass
+    except OSError as error:
+        sys.exit(f"{settings.service}: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
 
 
 def _forget_masters_connections(_server: Any, worker: Any) -> None:
@@ -106,6 +114,7 @@ def _start_worker(worker: Any) -> None:
 
     def drain(_signal: int, _frame: Any) -> None:
         app.extensions["souk.draining"] = True
+        worker.max_keepalived = 0  # every answer now closes its connection: the next request goes elsewhere
         # Not in the signal handler itself: the registry may be slow, and the worker must go on accepting.
         threading.Thread(target=registrar.leave, name="leave", daemon=True).start()
 

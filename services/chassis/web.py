@@ -116,8 +116,6 @@ def _end(response: Response) -> Response:
     response.headers["X-Served-By"] = extensions["souk.instance"]
     if trace is not None:
         response.headers["X-Trace-Id"] = trace.trace_id
-    if extensions.get("souk.draining"):
-        response.headers["Connection"] = "close"  # the caller's next request goes to another instance
     if request.path in QUIET:
         return response
     seconds = time.perf_counter() - g.began

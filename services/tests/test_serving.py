@@ -1,0 +1,152 @@
+"""A service as a real process under a real registry: it registers what it bound, drains, and leaves."""
+
+import concurrent.futures
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+from registry.testing import start_registry
+
+from chassis.testing import eventually
+
+TOY = """
+from chassis.serve import serve
+from chassis.tests.toy import Settings, create_app, routes
+import time
+routes.get("/slow")(lambda: (time.sleep(1.5), {"slow": True})[1])
+serve(create_app, Settings.load())
+"""
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with start_registry(tmp_path / "registry") as running:
+        yield running
+
+
+@pytest.fixture
+def start_toy(registry, tmp_path):
+    processes = []
+
+    def start(wait=True, **environment):
+        settings = {"SOUK_HOME": str(tmp_path / "home"), "DISCOVERY_URL": f"consul://127.0.0.1:{registry.port}"}
+        log = tmp_path / f"toy-{len(processes)}.log"
+        with log.open("wb") as output:
+            env = os.environ | settings | environment
+            process = subprocess.Popen([sys.executable, "-c", TOY], env=env, stdout=output, stderr=output)
+        process.log = log
+        processes.append(process)
+        if wait:
+            eventually(lambda: len(passing(registry)) == len(processes) or process.poll() is not None)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def passing(registry):
+    rows = requests.get(f"{registry.url}/v1/health/service/toy?passing", timeout=5).json()
+    return [f"http://{row['Service']['Address']}:{row['Service']['Port']}" for row in rows]
+
+
+def test_an_instance_registers_the_port_that_it_got_and_answers_there(start_toy, registry):
+    start_toy()
+    (url,) = passing(registry)
+    answer = requests.get(f"{url}/readyz", timeout=5)
+    assert answer.json() == {"status": "ready"}
+    assert answer.headers["X-Served-By"] == f"toy-127.0.0.1-{url.rpartition(':')[2]}"
+
+
+def test_on_sigterm_it_leaves_the_registry_goes_on_answering_and_then_ends(start_toy, registry):
+    process = start_toy(DRAIN_S="3")
+    (url,) = passing(registry)
+    process.send_signal(signal.SIGTERM)
+    eventually(lambda: passing(registry) == [])
+    answer = requests.get(f"{url}/healthz", timeout=5)
+    assert (answer.status_code, answer.headers["Connection"]) == (200, "close")
+    assert process.wait(timeout=20) == 0
+
+
+def test_requests_under_way_are_finished_before_the_end(start_toy, registry):
+    process = start_toy(DRAIN_S="0.2")
+    (url,) = passing(registry)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(requests.get, f"{url}/api/toy/slow", timeout=20) for _ in range(4)]
+        eventually(lambda: requests.get(f"{url}/healthz", timeout=5).ok)
+        process.send_signal(signal.SIGTERM)
+        assert [future.result().json() for future in slow] == [{"slow": True}] * 4
+    assert process.wait(timeout=20) == 0
+
+
+def test_a_killed_worker_comes_back_and_registers_again(start_toy, registry):
+    process = start_toy()
+    (url,) = passing(registry)
+    children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+    os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+
+    def answers():
+        try:
+            return requests.get(f"{url}/healthz", timeout=1).ok
+        except requests.RequestException:
+            return False
+
+    eventually(answers)
+    eventually(lambda: passing(registry) == [url])
+
+
+def test_one_that_the_registry_has_forgotten_registers_anew(start_toy, registry):
+    start_toy()
+    (url,) = passing(registry)
+    instance = f"toy-127.0.0.1-{url.rpartition(':')[2]}"
+    requests.put(f"{registry.url}/v1/agent/service/deregister/{instance}", timeout=5).raise_for_status()
+    eventually(lambda: passing(registry) == [url])
+
+
+def test_one_without_its_database_is_no_longer_healthy_and_comes_back(start_toy, registry, tmp_path):
+    start_toy(TTL_S="1", RENEWAL_S="0.2")
+    (url,) = passing(registry)
+    data, aside = tmp_path / "home" / "data", tmp_path / "aside"
+    hold = data / "toy.db"
+    original = hold.read_bytes()
+    for file in data.iterdir():
+        file.rename(tmp_path / f"moved-{file.name}")
+    data.rmdir()
+    aside.mkdir()
+    data.write_text("no folder here")
+    requests.get(f"{url}/readyz", timeout=5)
+    data.unlink()
+    data.mkdir()
+    hold.write_bytes(original)
+    eventually(lambda: requests.get(f"{url}/readyz", timeout=5).ok)
+    eventually(lambda: passing(registry) == [url])
+
+
+def test_a_taken_port_is_one_clear_line(start_toy):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = start_toy(wait=False, PORT=str(port))
+        assert process.wait(timeout=30) != 0
+        lines = process.log.read_text().strip().splitlines()
+        assert str(port) in lines[-1]
+        assert "Traceback" not in process.log.read_text()
+
+
+def test_wrong_settings_are_all_named_at_once():
+    environment = os.environ | {"PORT": "99999", "THREADS": "many", "EVENT_ROUTES": "{", "BALANCING": '{"*": "best"}'}
+    began = time.monotonic()
+    result = subprocess.run(
+        [sys.executable, "-m", "orders", "serve"], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert time.monotonic() - began < 60
+    assert result.returncode == 2
+    for name in ("PORT", "THREADS", "EVENT_ROUTES", "BALANCING"):
+        assert name in result.stderr
+    assert "Traceback" not in result.stderr
