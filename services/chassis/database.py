@@ -10,7 +10,7 @@ time-out is; an immediate one waits its turn. PostgreSQL is chosen by its URL; n
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,9 +112,14 @@ def after_commit(session: Session, callback: Callable[[], None]) -> None:
 
 def insert_new(session: Session, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is."""
+    return bool(insert_all_new(session, table, [row]))
+
+
+def insert_all_new(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(row).on_conflict_do_nothing().returning(*table.primary_key)
-    return session.execute(statement).first() is not None
+    statement = insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return list(session.scalars(statement, list(rows)))
 
 
 def make_engine(url: str) -> Engine:
