@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from chassis import deadline
 from chassis.background import add_background
 from chassis.balancing import DEFAULT_STRATEGY, InFlight, Strategy, make_strategy
-from chassis.connections import Connections, is_timeout, was_never_sent
+from chassis.connections import NETWORK_ERRORS, Connections, is_timeout, was_never_sent
 from chassis.discovery import FIRST_ANSWER_S, Discovery, make_discovery
 from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable
 from chassis.instance import Instance
@@ -208,8 +208,8 @@ class Calls:
                     repeatable=call.repeatable,
                     **{**call.content, "headers": headers},
                 )
-        except requests.RequestException as error:
-            if is_timeout(error):
+        except NETWORK_ERRORS as error:
+            if is_timeout(error) or time.monotonic() >= call.ends_at:
                 raise DeadlinePassed(f"{target.name} did not answer in time") from error
             target.bench.add(instance.id)
             problem = Unavailable(f"{target.name} cannot be reached")

@@ -9,6 +9,13 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 CONNECT_TIMEOUT_S = 1.0
+NETWORK_ERRORS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.InvalidURL,  # an instance may have registered any address
+)
 
 _this_thread = threading.local()
 
@@ -42,12 +49,14 @@ class Connections:
         self._session = self._new_session()
 
     def send(self, method: str, url: str, *, timeout_s: float, repeatable: bool, **content: Any) -> requests.Response:
-        """The answer, whatever its status. Raises what `requests` raises.
+        """The answer, whatever its status. Raises one of NETWORK_ERRORS.
 
-        timeout_s bounds connecting and waiting for the answer together. A kept connection that the other side
+        timeout_s bounds connecting and waiting for the answer together (each wait for a piece of a long
+        answer anew). A kept connection that the other side
         closed just now fails before a byte of an answer; if `repeatable`, the request goes out again on a
         fresh one, since that says nothing about how the other side is.
         """
+        _this_thread.kept = False
         request = self._session.prepare_request(requests.Request(method, url, **content))
         timeout: Any = urllib3.Timeout(total=timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
         try:

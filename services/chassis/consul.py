@@ -48,6 +48,8 @@ class BlockingQuery:
     def __init__(self, host: str, port: int, path: str, on_answer: Callable[[Any, bool], float]) -> None:
         self._path, self._on_answer = path, on_answer
         self._connection = http.client.HTTPConnection(host, port)
+        self._failures = 0
+        self._away = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"watch {path}", daemon=True)
 
@@ -66,25 +68,21 @@ class BlockingQuery:
             self._thread.join(timeout=CONNECT_TIMEOUT_S + 1)
 
     def _run(self) -> None:
-        index, newest, failures, wait_s = 0, 0, 0, LONGEST_WAIT_S
+        index, newest, wait_s = 0, 0, LONGEST_WAIT_S
         while not self._stopping.is_set():
-            kept = self._connection.sock is not None
+            fresh = self._connection.sock is None
             asked_at = time.monotonic()
             try:
                 rows, answered = self._ask(index, wait_s)
-                wait_s = self._on_answer(rows, failures > 0 or answered < newest)
+                wait_s = self._on_answer(rows, self._failures > 0 or answered < newest)
             except Exception as error:
                 self._connection.close()
                 index = 0  # a registry that restarted may be far behind, and would let us wait for nothing
-                if failures > 0 or not kept:  # else perhaps an idle connection was closed: ask on a new one
-                    self._back_off(failures, error)
-                failures += 1
+                self._failed(error, fresh)
                 continue
-            if failures > 1:
-                log.warning("the registry answers again for %s", self._path)
+            self._succeeded()
             if answered == index and time.monotonic() - asked_at < min(wait_s, 1.0) / 2:
                 self._stopping.wait(BACK_OFF_S[-1])  # it does not block; a busy loop would help nobody
-            failures = 0
             index, newest = (0 if answered < newest else answered), answered
         self._connection.close()
 
@@ -101,15 +99,24 @@ class BlockingQuery:
         connection.request("GET", f"{self._path}{joint}index={index}&wait={max(1, int(wait_s * 1000))}ms")
         response = connection.getresponse()
         body = response.read()
-        answered = int(response.headers.get("X-Consul-Index", ""))
-        if response.status not in (200, 404) or answered < 1:
-            raise ValueError(f"status {response.status} and index {answered}")
-        return (json.loads(body) if response.status == 200 else None), answered
+        if response.status not in (200, 404):
+            raise ValueError(f"status {response.status}")
+        answered = response.headers.get("X-Consul-Index", "")
+        if not answered.isdecimal() or int(answered) < 1:  # with 0 the next question would not wait
+            raise ValueError(f"no usable index: {answered!r}")
+        return (json.loads(body) if response.status == 200 else None), int(answered)
 
-    def _back_off(self, failures: int, error: Exception) -> None:
-        if self._stopping.is_set():
-            return
-        if failures <= 1:
+    def _failed(self, error: Exception, fresh: bool) -> None:
+        self._failures += 1
+        if self._stopping.is_set() or (self._failures == 1 and not fresh):
+            return  # perhaps only an idle connection was closed: ask again at once, on a new one
+        if not self._away:
             log.warning("the registry does not answer for %s: %r", self._path, error)
-        longest = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+        self._away = True
+        longest = BACK_OFF_S[min(self._failures, len(BACK_OFF_S)) - 1]
         self._stopping.wait(random.uniform(longest / 2, longest))
+
+    def _succeeded(self) -> None:
+        if self._away:
+            log.warning("the registry answers again for %s", self._path)
+        self._failures, self._away = 0, False
