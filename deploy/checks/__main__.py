@@ -1,11 +1,38 @@
-"""`python -m deploy.checks`: print the sizes, and fail when a link in the documentation is broken."""
+"""`python -m deploy.checks`: style, types, import rules, sizes and links. Exits with 1 when one of them fails."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 from deploy.checks import links, sizes
 
-if __name__ == "__main__":
-    sizes.show()
+BIN = Path(sys.executable).parent
+COMMANDS = {
+    "style (ruff check)": ["ruff", "check", "."],
+    "format (ruff format)": ["ruff", "format", "--check", "."],
+    "types (mypy)": ["mypy"],
+    "import rules (import-linter)": ["lint-imports"],
+}
+
+
+def run(name: str, command: list[str]) -> bool:
+    """Run one of the tools of this environment; show what it prints only if it fails."""
+    result = subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=links.ROOT, capture_output=True, text=True, check=False
+    )
+    print(f"{'ok    ' if result.returncode == 0 else 'FAILED'} {name}")
+    if result.returncode:
+        print(result.stdout + result.stderr)
+    return result.returncode == 0
+
+
+def main() -> int:
+    passed = [run(name, command) for name, command in COMMANDS.items()]
     broken = links.broken_links(links.documents())
-    print("\n".join(broken) or "all links in the documentation lead somewhere")
-    sys.exit(1 if broken else 0)
+    print(f"{'FAILED' if broken else 'ok    '} links in the documentation", *broken, sep="\n  ")
+    sizes.show()
+    return 0 if all(passed) and not broken else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
