@@ -5,6 +5,7 @@ import logging
 import queue
 import signal
 import sys
+import threading
 import time
 from typing import IO
 
@@ -30,6 +31,7 @@ class Gateway:
         self.routes = read_fleet(settings.fleet_file)
         # A SimpleQueue, because a signal handler may put into it whatever the main thread is doing.
         self.events: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self.serving = threading.Event()
         _make_folders(settings)
         names = [route.service for route in self.routes]
         self.watch = Watch(names, lambda: self.events.put(CHANGE), settings.prefix / "known.json")
@@ -63,6 +65,7 @@ class Gateway:
                 raise NginxError("nginx rejects the first configuration; its reason is in the log")
             self.nginx.start(self.settings.host, self.settings.port)
         self.watch.save()
+        self.serving.set()
         log("info", "serving", host=self.settings.host, port=self.settings.port, nginx_pid=self.nginx.pid)
 
     def _follow(self) -> bool:

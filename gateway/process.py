@@ -147,8 +147,7 @@ def _check_port_is_free(host: str, port: int) -> None:
         family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, number) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)
+            probe.bind(address)  # without listening: a client that comes now must not be lured in here
     except OSError as error:
         raise NginxError(
             f"cannot listen on {host}:{port} ({error.strerror}); "
