@@ -88,10 +88,10 @@ class Router:
         if ("//" in path or "/." in path) and (clean := clean_path(path)) != path:
             return _moved(clean, environ)
         route, tail = self._find(path)
+        if (tail or not route) and (path == "/" or f"{path}/" in self._routes):
+            return _moved("/ui/" if path == "/" else f"{path}/", environ)
         if not route:
-            return _moved("/ui/", environ) if path == "/" else Reply(status=404)
-        if tail and f"{path}/" in self._routes:
-            return _moved(f"{path}/", environ)
+            return Reply(status=404)
         method = environ["REQUEST_METHOD"]
         if handler := route.get(method):
             return handler(Request(environ, tail))
