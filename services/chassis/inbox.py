@@ -6,12 +6,11 @@ The inbox remembers (source, id) in the transaction of the effect: the idempoten
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Flask, current_app
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, MetaData, String, Table
 from sqlalchemy.orm import Session
 
@@ -41,7 +40,7 @@ class Event(BaseModel):
     type: str = Field(min_length=1, max_length=64)
     source: str = Field(min_length=1, max_length=64)
     subject: str = Field(min_length=1, max_length=64)
-    time: datetime
+    time: AwareDatetime
     traceparent: str | None = None
     data: dict[str, Any]
 

@@ -7,6 +7,7 @@ meanwhile are neither repeated nor skipped.
 import base64
 import json
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field
@@ -14,6 +15,8 @@ from pydantic import BaseModel, Field
 from chassis.errors import Unprocessable
 
 Row = TypeVar("Row")
+
+NOT_OURS = "this cursor was not made by this list; start without one"
 
 
 class Page(BaseModel):
@@ -41,8 +44,21 @@ def decode_cursor(text: str, kind: type) -> Any:
     except ValueError:
         value = None
     if not isinstance(value, kind) or not _comparable(value):
-        raise Unprocessable("this cursor was not made by this list; start without one")
+        raise Unprocessable(NOT_OURS)
     return value
+
+
+def decode_moment(text: str) -> tuple[datetime, str]:
+    """The time and the id in the cursor of a list that is ordered by both. Raises Unprocessable."""
+    value = decode_cursor(text, list)
+    try:
+        moment, identifier = value
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None or not isinstance(identifier, str):
+            raise ValueError
+        return at.astimezone(UTC), identifier
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Unprocessable(NOT_OURS) from error
 
 
 def _comparable(value: Any) -> bool:
