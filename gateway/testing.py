@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,12 +63,17 @@ class Upstream:
     def __init__(self, answer: Callable[[Seen], Answer] = lambda _seen: Answer()) -> None:
         self.answer = answer
         self.seen: list[Seen] = []
+        self.connections: set[socket.socket] = set()
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
             wbufsize = -1  # head and body in one packet
+
+            def setup(self) -> None:
+                upstream.connections.add(self.request)
+                super().setup()
 
             def handle_any(self) -> None:
                 upstream.handle(self)
@@ -107,8 +112,12 @@ class Upstream:
         return Instance(f"{service}-127.0.0.1-{self.port}", service, "127.0.0.1", self.port)
 
     def close(self) -> None:
+        """As if killed: new connections are refused, and those that were kept are closed."""
         self.server.shutdown()
         self.server.server_close()
+        for connection in self.connections:
+            with suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class ScriptedDiscovery:

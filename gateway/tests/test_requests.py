@@ -93,7 +93,7 @@ def test_a_well_formed_trace_of_the_client_goes_on(shop):
         f"00-{'0' * 32}-00f067aa0ba902b7-01",
         f"00-{TRACE}-{'0' * 16}-01",
         f"00-{TRACE.upper()}-00f067aa0ba902b7-01",
-    ],  # fmt: skip
+    ],
 )
 def test_a_malformed_trace_is_replaced_with_its_state(shop, bad):
     reply = shop.ask("/api/orders", headers={"traceparent": bad, "tracestate": "a=1", "X-Request-Id": "<script>"})
