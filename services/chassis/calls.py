@@ -15,14 +15,14 @@ from prometheus_client import Counter
 
 from chassis import deadline
 from chassis.background import add_background
-from chassis.balancing import DEFAULT_STRATEGY, InFlight, Strategy, make_strategy
 from chassis.connections import NETWORK_ERRORS, Connections, is_timeout, was_never_sent
 from chassis.discovery import FIRST_ANSWER_S, Discovery, make_discovery
 from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable
 from chassis.instance import Instance
-from chassis.resilience import Breaker, BreakerOpen, RetryBudget, SideBench
+from chassis.resilience import BreakerOpen
 from chassis.service_tokens import ServiceTokens
 from chassis.settings import ChassisSettings
+from chassis.targets import Target, Targets
 from chassis.trace import current_trace, new_trace
 
 CALLS = Counter("souk_calls_total", "Calls to neighbours by outcome", ["target", "outcome"])
@@ -34,25 +34,6 @@ DEFAULT_TIMEOUT_S = 5.0
 MAX_RETRIES = 1
 
 Token = Literal["service", "user"]
-
-
-@dataclass(frozen=True)
-class _Target:
-    """What this process knows of one neighbour."""
-
-    name: str
-    strategy: Strategy
-    in_flight: InFlight
-    budget: RetryBudget
-    breaker: Breaker
-    bench: SideBench
-
-    def pick(self, instances: list[Instance], key: str | None, tried: set[str]) -> Instance | None:
-        """One that was not tried yet; one from the bench only if there is no other."""
-        benched = self.bench.current()
-        if benched and (instance := self.strategy.pick(instances, key, tried | benched)) is not None:
-            return instance
-        return self.strategy.pick(instances, key, tried)
 
 
 @dataclass(frozen=True)
@@ -108,11 +89,9 @@ class Calls:
     ) -> None:
         self.discovery = discovery
         self._sign, self._user_token = sign, user_token
-        self._balancing = balancing or {}
-        self._retry_ratio, self._max_retries, self._seed = retry_ratio, max_retries, seed
-        self._fail_max, self._reset_s = fail_max, reset_s
+        self._max_retries = max_retries
         self._connections = Connections(f"souk-{service}")
-        self._targets: dict[str, _Target] = {}
+        self._targets = Targets(balancing or {}, retry_ratio, fail_max, reset_s, seed)
 
     def request(
         self,
@@ -149,7 +128,7 @@ class Calls:
             time.monotonic() + _time_allowed(timeout_s),
         )
         try:
-            response = self._guarded(self._target(target), call)
+            response = self._guarded(self._targets.of(target), call)
         except Problem as problem:
             CALLS.labels(target, _outcome(problem)).inc()
             raise
@@ -164,7 +143,7 @@ class Calls:
         self.discovery.close()
         self._connections.close()
 
-    def _guarded(self, target: _Target, call: _Call) -> requests.Response:
+    def _guarded(self, target: Target, call: _Call) -> requests.Response:
         target.budget.note_request()
         instances = self.discovery.instances(target.name, min(FIRST_ANSWER_S, call.left_s()))
         if not instances:
@@ -178,7 +157,7 @@ class Calls:
             return failed.response
         return response
 
-    def _with_retries(self, target: _Target, call: _Call, instances: list[Instance]) -> requests.Response:
+    def _with_retries(self, target: Target, call: _Call, instances: list[Instance]) -> requests.Response:
         tried: set[str] = set()
         instance = target.pick(instances, call.key, tried)
         result: requests.Response | Problem = Unavailable()
@@ -188,14 +167,14 @@ class Calls:
             if not may_repeat or len(tried) > self._max_retries or time.monotonic() >= call.ends_at:
                 break
             instance = target.pick(instances, call.key, tried)
-            if instance is not None and not target.budget.take():
+            if instance is None or not target.budget.take():
                 break
-            RETRIES.labels(target.name).inc(instance is not None)
+            RETRIES.labels(target.name).inc()
         if isinstance(result, Problem):
             raise result
         return result
 
-    def _attempt(self, target: _Target, call: _Call, instance: Instance) -> tuple[requests.Response | Problem, bool]:
+    def _attempt(self, target: Target, call: _Call, instance: Instance) -> tuple[requests.Response | Problem, bool]:
         """The answer or what went wrong, and whether another instance may be asked."""
         left_s = call.left_s()
         headers = {**call.content["headers"], "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
@@ -226,22 +205,6 @@ class Calls:
         elif token == "user" and (user_token := user_token or self._user_token()):
             headers["Authorization"] = f"Bearer {user_token}"
         return headers
-
-    def _target(self, name: str) -> _Target:
-        target = self._targets.get(name)
-        if target is None:
-            strategy = self._balancing.get(name) or self._balancing.get("*") or DEFAULT_STRATEGY
-            in_flight = InFlight()
-            target = _Target(
-                name,
-                make_strategy(strategy, self._seed, in_flight),
-                in_flight,
-                RetryBudget(self._retry_ratio),
-                Breaker(name, self._fail_max, self._reset_s),
-                SideBench(),
-            )
-            target = self._targets.setdefault(name, target)  # of two threads the first one's counts
-        return target
 
 
 def raise_for_problem(response: requests.Response) -> requests.Response:

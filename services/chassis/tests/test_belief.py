@@ -80,10 +80,13 @@ def test_when_all_have_expired_the_last_healthy_ones_stay(update):
     assert update(row("a", EXPIRED), row("b", EXPIRED)) == ["a", "b"]
 
 
-def test_of_the_expired_those_stay_that_were_healthy_last(update):
-    update(row("a"), row("b"))
-    update(row("a"), row("b", EXPIRED))
-    assert update(row("a", EXPIRED), row("b", EXPIRED)) == ["a"]
+def test_those_that_expired_shortly_before_the_last_one_come_back_with_it(update, clock):
+    update(row("a"), row("b"), row("c"))
+    assert update(row("a"), row("b"), row("c", EXPIRED)) == ["a", "b"]
+    clock.now += 60
+    assert update(row("a"), row("b", EXPIRED), row("c", EXPIRED)) == ["a"]
+    clock.now += 1
+    assert update(row("a", EXPIRED), row("b", EXPIRED), row("c", EXPIRED)) == ["a", "b"]
 
 
 def test_an_expired_instance_that_is_deregistered_is_gone(update):
