@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Flask
-from sqlalchemy import Table, delete, inspect
+from sqlalchemy import ColumnElement, Table, delete, inspect
 from sqlalchemy.orm import Session
 
 from chassis import idempotency, inbox, outbox
@@ -37,7 +37,7 @@ def use_housekeeping(
     return periodic
 
 
-def _too_old(keep_days: float) -> list[tuple[Table, object]]:
+def _too_old(keep_days: float) -> list[tuple[Table, ColumnElement[bool]]]:
     now = utc_now()
     events, keys = now - timedelta(days=keep_days), now - timedelta(hours=idempotency.KEEP_HOURS)
     sent = outbox.deliveries.c

@@ -56,8 +56,7 @@ class Answer:
     location: str | None = None
 
     def response(self, replayed: bool = False) -> Response:
-        response = current_app.json.response(self.body)
-        response.status_code = self.status
+        response = Response(current_app.json.dumps(self.body), self.status, mimetype="application/json")
         if self.location:
             response.headers["Location"] = self.location
         if replayed:
@@ -95,7 +94,7 @@ def answer_once(database: Database, key: Key, work: Callable[[], Answer]) -> Res
 
 def store(session: Session, key: Key, answer: Answer) -> Answer:
     """Keep the answer, in the transaction of the effect. Raises IntegrityError when the key is taken."""
-    row = {"subject": key.subject, "route": key.route, "key": key.key, "body_hash": key.body_hash}
+    row: dict[str, Any] = {"subject": key.subject, "route": key.route, "key": key.key, "body_hash": key.body_hash}
     row |= {"status": answer.status, "body": json.dumps(answer.body), "location": answer.location}
     session.execute(insert(keys).values(**row, created_at=utc_now()))
     return answer

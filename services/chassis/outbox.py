@@ -46,8 +46,7 @@ def publish(session: Session, type_: str, subject: str, data: Mapping[str, Any])
     Nothing is written when nobody subscribes.
     """
     outbox = session.info.get("outbox")
-    subscribers = outbox.routes.get(type_, []) if outbox else []
-    if not subscribers:
+    if outbox is None or not (subscribers := outbox.routes.get(type_)):
         return
     now = utc_now()
     trace = current_trace.get()

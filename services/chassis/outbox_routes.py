@@ -24,7 +24,9 @@ class EventsQuery(OperatorPage):
 @outbox_routes.input(EventsQuery, location="query")
 def list_events(query_data: EventsQuery) -> dict[str, Any]:
     """Deliveries that are not done, oldest first."""
-    columns = [deliveries.c[name] for name in ("seq", "type", "subject", "subscriber", "state", "tries", "last_error")]
+    columns: list[Any] = [
+        deliveries.c[name] for name in ("seq", "type", "subject", "subscriber", "state", "tries", "last_error")
+    ]
     columns += [deliveries.c.event_id.label("id"), deliveries.c.created_at]
     statement = select(*columns).where(deliveries.c.state == query_data.state)
     if query_data.cursor:

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import Counter, Histogram
+from structlog.typing import EventDict
 
 from chassis.trace import current_trace
 
@@ -24,7 +25,7 @@ SHED_REQUESTS = Counter("souk_shed_requests_total", "Requests refused because th
 log: Any = structlog.get_logger()
 
 
-def _add_trace(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _add_trace(_logger: Any, _method: str, event: EventDict) -> EventDict:
     if (trace := current_trace.get()) is not None:
         event.setdefault("trace_id", trace.trace_id)
     return event
@@ -41,7 +42,7 @@ def configure_logging(service: str, level: str = "info") -> None:
     """Send all logs of this process to standard output as JSON lines. Call once, before the first line."""
     number = logging.getLevelNamesMapping()[level.upper()]
 
-    def add_service(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def add_service(_logger: Any, _method: str, event: EventDict) -> EventDict:
         event["service"] = service
         return event
 

@@ -132,9 +132,8 @@ def _end(response: Response) -> Response:
 def problem_response(problem: Problem) -> Response:
     """The answer for an error, for handlers that cannot raise."""
     trace = current_trace.get()
-    response = current_app.json.response(problem.as_dict(trace.trace_id if trace else ""))
-    response.status_code = problem.status
-    response.mimetype = "application/problem+json"
+    body = current_app.json.dumps(problem.as_dict(trace.trace_id if trace else ""))
+    response = Response(body, problem.status, mimetype="application/problem+json")
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(max(1, round(problem.retry_after)))
     if problem.status == 401:
