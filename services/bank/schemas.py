@@ -1,0 +1,92 @@
+"""The shapes on the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from bank.models import Charge
+from chassis.schemas import Answer, Body, Text
+
+MOST_CENTS = 10**15
+LONGEST_MS = 60_000
+
+Reference = Annotated[Text, StringConstraints(min_length=1, max_length=128)]
+
+
+class ChargeWanted(Body):
+    amount_cents: int = Field(ge=0, le=MOST_CENTS)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    card: str = Field(pattern=r"^[0-9]{12,19}$", repr=False)
+    reference: Reference
+
+
+class RefundWanted(Body):
+    charge_key: Reference
+
+
+class BehaviourWanted(Body):
+    """What is left out stays as it is."""
+
+    latency_ms: int = Field(default=0, ge=0, le=LONGEST_MS)
+    failure_rate: float = Field(default=0.0, ge=0, le=1)
+    decline_rate: float = Field(default=0.0, ge=0, le=1)
+    away: bool = False
+    answer_after_ms: int = Field(default=0, ge=0, le=LONGEST_MS)
+
+
+class BehaviourAnswer(Answer):
+    latency_ms: int
+    failure_rate: float
+    decline_rate: float
+    away: bool
+    answer_after_ms: int
+
+
+class ChargeAnswer(Answer):
+    key: str
+    state: str
+    amount_cents: int
+    currency: str
+    reference: str
+
+
+class RefundAnswer(Answer):
+    key: str
+    charge_key: str
+    state: str
+    amount_cents: int
+    currency: str
+    reference: str
+
+
+class ChargeItem(ChargeAnswer):
+    card_last4: str
+    created_at: str
+    refund_key: str | None
+    refunded_at: str | None
+
+
+class ChargesAnswer(Answer):
+    items: list[ChargeItem]
+    next: str | None
+
+
+def charge_answer(charge: Charge) -> dict[str, Any]:
+    """A charge as it stands now, without its refund's key."""
+    names = ("key", "state", "amount_cents", "currency", "reference")
+    return {name: getattr(charge, name) for name in names}
+
+
+def charge_item(charge: Charge) -> dict[str, Any]:
+    """A charge with everything that is known of it."""
+    return charge_answer(charge) | {
+        "card_last4": charge.card_last4,
+        "created_at": charge.created_at.isoformat(),
+        "refund_key": charge.refund_key,
+        "refunded_at": charge.refunded_at.isoformat() if charge.refunded_at else None,
+    }
+
+
+def refund_answer(charge: Charge) -> dict[str, Any]:
+    """The refund of a charge."""
+    return charge_answer(charge) | {"key": charge.refund_key, "charge_key": charge.key}
