@@ -126,7 +126,7 @@ class QuietLogger(Logger):
 class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "service": "registry",
             "logger": record.name,
@@ -138,7 +138,7 @@ class JsonLines(logging.Formatter):
 
 
 def start_log(level: str) -> None:
-    """JSON lines on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    """JSON lines on standard output, with the names that the services use."""
+    handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])

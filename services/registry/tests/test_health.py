@@ -63,7 +63,7 @@ def test_an_instance_that_is_not_renewed_turns_critical_stays_and_is_revived(api
 def test_renewals_keep_an_instance_passing_beyond_its_ttl(api):
     name = api.name()
     api.register(Name=name, Check={"TTL": "2s", "Status": "passing"})
-    watcher = api.watch(f"/v1/health/service/{name}", passing="", wait="3s")
+    watcher = api.watch(f"/v1/health/service/{name}", passing="", wait="2500ms")
     while not watcher.done():
         api.put(f"/v1/agent/check/pass/service:{name}")
 
@@ -177,7 +177,7 @@ def test_polling_ends_with_the_registration_and_is_not_doubled_by_a_new_one(ours
     ours.put("/v1/agent/service/deregister/polled")
     ours.watch("/v1/health/service/nobody", wait="300ms").result()
     after = len(instance.agents)
-    ours.watch("/v1/health/service/nobody", wait="1500ms").result()
+    ours.watch("/v1/health/service/nobody", wait="1200ms").result()
     assert len(instance.agents) == after
 
 
