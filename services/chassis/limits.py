@@ -32,26 +32,30 @@ class SubjectLimits:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # subject -> (tokens, when)
         self._lock = threading.Lock()
 
+    def check(self, subject: str) -> None:
+        """Raises TooManyRequests if another request would be one too many; counts nothing."""
+        self._refuse_below_one(self._tokens(subject, spend=0))
+
     def take(self, subject: str) -> None:
         """Count a request of `subject`. Raises TooManyRequests."""
+        self._refuse_below_one(self._tokens(subject, spend=1))
+
+    def _tokens(self, subject: str, spend: float) -> float:
+        """How many requests the subject had left; a refused one spends nothing."""
         if self.per_second <= 0 or (not self.loopback_too and _client_is_loopback()):
-            return
+            return 1
         now = self._clock()
         with self._lock:
             tokens, then = self._buckets.pop(subject, (self.burst, now))
             tokens = min(self.burst, tokens + (now - then) * self.per_second)
-            self._buckets[subject] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
+            self._buckets[subject] = (tokens - spend if tokens >= 1 else tokens, now)
             if len(self._buckets) > self.REMEMBERED:
                 self._buckets.popitem(last=False)
+        return tokens
+
+    def _refuse_below_one(self, tokens: float) -> None:
         if tokens < 1:
             raise TooManyRequests("you are asking too fast", retry_after=(1 - tokens) / self.per_second)
-
-    def give_back(self, subject: str) -> None:
-        """Let the last request of `subject` not count after all."""
-        with self._lock:
-            if subject in self._buckets:
-                tokens, then = self._buckets[subject]
-                self._buckets[subject] = (min(self.burst, tokens + 1), then)
 
 
 def _client_is_loopback() -> bool:

@@ -22,7 +22,7 @@ class SettingsError(Exception):
 class ChassisSettings(BaseModel):
     """What every service can be told. Seconds and milliseconds are in the names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     service: ClassVar[str]
     prefix: ClassVar[str] = ""

@@ -1,0 +1,83 @@
+"""The environment becomes one checked object, or one message that names all that is wrong."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import Field, ValidationError
+
+from chassis.settings import ChassisSettings, SettingsError
+
+
+class Settings(ChassisSettings):
+    service: ClassVar[str] = "shop"
+
+    deadline_s: float = Field(default=30.0, gt=0)
+    letters: list[str] = ["a"]
+
+
+def test_without_an_environment_everything_has_its_default():
+    settings = Settings.load({})
+    assert (settings.port, settings.threads, settings.deadline_s) == (0, 8, 30.0)
+    assert settings.discovery_url == "consul://127.0.0.1:8500"
+
+
+def test_fields_are_read_from_variables_in_capitals_and_others_are_left_alone():
+    environ = {"PORT": "17", "DEADLINE_S": "2.5", "FAULTS_ENABLED": "true", "port": "99", "PATH": "/bin"}
+    settings = Settings.load(environ)
+    assert (settings.port, settings.deadline_s, settings.faults_enabled) == (17, 2.5, True)
+
+
+def test_collections_are_given_as_json():
+    settings = Settings.load({"EVENT_ROUTES": '{"order.placed": ["inventory"]}', "LETTERS": '["b", "c"]'})
+    assert settings.event_routes == {"order.placed": ["inventory"]}
+    assert settings.letters == ["b", "c"]
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    environ = {"PORT": "eighty", "THREADS": "0", "LETTERS": "not JSON", "DEADLINE_S": "-1", "LOG_LEVEL": "loud"}
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(environ)
+    message = str(caught.value)
+    assert message.startswith("shop:")
+    assert all(f"{name}:" in message for name in environ)
+    assert len(message.splitlines()) == 1 + len(environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "65536"), ("PORT", "-1"), ("PORT", ""), ("THREADS", "1.5"), ("TTL_S", "0"), ("TTL_S", "nan"),
+        ("DRAIN_S", "-1"), ("DRAIN_S", "inf"), ("FAULTS_ENABLED", "maybe"), ("BALANCING", "[]"),
+        ("BALANCING", '{"*": "psychic"}'),
+        ("EVENT_ROUTES", '{"a": "b"}'), ("MAX_BODY_BYTES", "0"), ("REQUEST_TIMEOUT_MS", "0"), ("KEEP_DAYS", "-1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_by_its_name(name, value):
+    with pytest.raises(SettingsError, match=name):
+        Settings.load({name: value})
+
+
+def test_a_secret_in_a_wrong_setting_is_not_repeated():
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"LETTERS": "secret-that-is-no-json"})
+    assert "secret" not in str(caught.value)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        Settings().port = 1
+
+
+def test_the_database_is_a_file_of_the_services_own_unless_a_url_is_given(tmp_path):
+    assert Settings(souk_home=tmp_path).database == f"sqlite:///{tmp_path}/data/shop.db"
+    assert Settings(database_url="postgresql://db/shop").database == "postgresql://db/shop"
+
+
+def test_a_relative_home_still_gives_an_absolute_database():
+    assert Settings(souk_home=Path(".souk")).database == f"sqlite:///{Path.cwd()}/.souk/data/shop.db"
+
+
+def test_the_service_keys_are_in_the_home_unless_a_file_is_given(tmp_path):
+    assert Settings(souk_home=tmp_path).service_keys == tmp_path / "keys" / "service.keys"
+    assert Settings(service_key_file=tmp_path / "other").service_keys == tmp_path / "other"
