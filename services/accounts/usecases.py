@@ -48,11 +48,11 @@ def sign_in(
     Raises Unauthenticated, with the same words and after the same time whether or not the e-mail is known, and
     TooManyRequests after too many failures with this e-mail.
     """
-    failures.take(email_key(email))
+    failures.check(email_key(email))
     user = find_by_email(database, email)
     if not passwords.matches(user.password_hash if user else None, password) or user is None:
+        failures.take(email_key(email))
         raise Unauthenticated("this e-mail and this password do not belong together")
-    failures.give_back(email_key(email))
     if passwords.outdated(user.password_hash):
         change_password(database, user, passwords.hash(password))
     with database.transaction() as session:
