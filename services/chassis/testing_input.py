@@ -133,4 +133,5 @@ def _replaced(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> 
     for step in path[:-1]:
         target = target[step]
     target[path[-1]] = value
-    return changed  # type: ignore[no-any-return]
+    result: dict[str, Any] = changed
+    return result

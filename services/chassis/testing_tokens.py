@@ -74,7 +74,7 @@ def bad_tokens() -> dict[str, dict[str, str]]:
         "forged signature": _bearer(user_token()[:-8] + "AAAAAAAA"),
         "signed by a stranger": _bearer(_signed_by_a_stranger()),
         "changed after signing": _bearer(_with_other_claims(user_token())),
-        "alg none": _bearer(jwt.encode(user_claims(), None, algorithm="none", headers={"kid": "test"})),
+        "alg none": _bearer(jwt.encode(user_claims(), "", algorithm="none", headers={"kid": "test"})),
         "HS256 with the public key": _bearer(_signed_with_the_public_key()),
         "expired": _bearer(user_token(expires_in=LONG_AGO_S)),
         "not valid yet": _bearer(user_token(nbf=int(time.time()) + 3600)),
@@ -99,7 +99,7 @@ def bad_service_tokens(target: str) -> dict[str, dict[str, str]]:
         "no exp": _bearer(_service_token(aud=target, exp=None)),
         "no issuer": _bearer(_service_token(aud=target, iss=None)),
         "unknown key": _bearer(_service_token("another-key-that-is-at-least-32-bytes-long", aud=target)),
-        "alg none": _bearer(jwt.encode({"iss": "orders", "aud": target, "exp": 2**40}, None, algorithm="none")),
+        "alg none": _bearer(jwt.encode({"iss": "orders", "aud": target, "exp": 2**40}, "", algorithm="none")),
     }
 
 
