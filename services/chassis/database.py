@@ -123,14 +123,19 @@ def insert_all_new(session: Session, table: Table, rows: Sequence[Mapping[str, A
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL. A SQLite file's folder is made when it is missing."""
+    """An engine for SQLite or PostgreSQL. A SQLite file's folder is made when it is missing.
+
+    Its errors do not show the values of a statement: they are logged, and a card may be among them.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True, hide_parameters=True
+        )
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        parsed, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S,
+        parsed, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
     )  # fmt: skip
     event.listen(engine, "connect", _prepare_sqlite)

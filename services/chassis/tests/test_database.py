@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from chassis import database as chassis_database
 from chassis.database import Database, UtcDateTime, utc_now
@@ -87,3 +87,10 @@ def test_times_come_back_in_utc_and_naive_ones_are_refused():
     with pytest.raises(ValueError, match="time zone"):
         column.process_bind_param(datetime(2030, 1, 1), None)  # noqa: DTZ001
     assert utc_now().tzinfo is UTC
+
+
+def test_an_error_does_not_show_the_values_of_its_statement(tmp_path):
+    database = toy_app(tmp_path).extensions["souk.database"]
+    with pytest.raises(IntegrityError) as caught, database.transaction() as session:
+        session.execute(counts.insert(), [{"name": "4242424242424242", "value": 1}] * 2)
+    assert "4242" not in str(caught.value)
