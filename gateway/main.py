@@ -35,7 +35,7 @@ class Gateway:
         _make_folders(settings)
         names = [route.service for route in self.routes]
         self.watch = Watch(names, lambda: self.events.put(CHANGE), settings.prefix / "known.json")
-        self.nginx = Nginx(settings.nginx_bin, settings.prefix)
+        self.nginx = Nginx(settings.nginx_bin, settings.prefix, settings.logs / "gateway-error.log")
         self.configuration = Configuration(self.nginx)
 
     def run(self) -> int:

@@ -23,10 +23,12 @@ class NginxError(Exception):
 
 
 class Nginx:
-    """The nginx of one folder. `prefix` holds nginx.conf, nginx.pid, tmp and cache."""
+    """The nginx of one folder. `prefix` holds nginx.conf, nginx.pid, tmp and cache; `error_log` takes what
+    nginx says before it has read its configuration.
+    """
 
-    def __init__(self, binary: str, prefix: Path) -> None:
-        self.binary, self.prefix = binary, prefix
+    def __init__(self, binary: str, prefix: Path, error_log: Path) -> None:
+        self.binary, self.prefix, self.error_log = binary, prefix, error_log
         self.pid = 0
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -46,12 +48,16 @@ class Nginx:
         """Start nginx with the nginx.conf that is there; back when it accepts connections. Raises NginxError."""
         _check_port_is_free(host, port)
         words = [self.binary, "-p", f"{self.prefix}/", "-c", "nginx.conf", "-e", "stderr"]
-        self._child = subprocess.Popen(words, cwd=self.prefix, stdin=subprocess.DEVNULL)
+        # Not our own standard output: nginx may outlive us, and a supervisor may wait for that pipe to close.
+        with self.error_log.open("ab") as output:
+            self._child = subprocess.Popen(
+                words, cwd=self.prefix, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
         self.pid = self._child.pid
         deadline = time.monotonic() + START_S
         while not _accepts(host, port):
             if not self.alive():
-                raise NginxError(f"nginx ended at its start with status {self._child.returncode}; its reason is above")
+                raise NginxError(f"nginx ended at its start; the reason is at the end of {self.error_log}")
             if time.monotonic() > deadline:
                 self.stop(1)
                 raise NginxError(f"nginx does not accept connections on {host}:{port} after {START_S:g} s")

@@ -42,7 +42,7 @@ class Settings:
     rate_limit_loopback: bool = False
     max_body_bytes: int = 1_000_000
     upstream_keepalive_s: int = 60
-    reload_window_ms: int = 250
+    reload_window_ms: int = 225
     stop_s: int = 15
     access_log: bool = True
     log_max_mb: int = 256

@@ -205,7 +205,7 @@ class Door:
     @contextmanager
     def reload(self) -> Iterator[None]:
         """What is done inside leads to a reload; comes back when no worker from before takes connections."""
-        before = self.workers()
+        before = eventually(self.workers)  # none yet, if nginx has only just begun to listen
         yield
         eventually(lambda: not before & self.workers())
 
