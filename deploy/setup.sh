@@ -37,6 +37,7 @@ find_python() {
 
 make_venv() {
     python=$(find_python)
+    say "making .venv"
     if ! "$python" -c 'import ensurepip' >/dev/null 2>&1; then
         version=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
         say "this Python cannot make environments yet: installing $version"
@@ -47,8 +48,9 @@ make_venv() {
 }
 
 install_packages() {
+    # The scripts of an environment name its place, so one that was moved is made again.
+    case "$(cat .venv/souk.stamp 2>/dev/null)" in "" | *" $(pwd)") ;; *) make_venv ;; esac
     if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
-        say "making .venv"
         make_venv
     fi
     say "installing the packages of requirements.txt into .venv"
@@ -72,4 +74,4 @@ if [ "$(cat .venv/souk.stamp 2>/dev/null)" != "$wanted" ]; then
 fi
 
 PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"
-command -v nginx >/dev/null 2>&1 || install_nginx
+command -v "${NGINX_BIN:-nginx}" >/dev/null 2>&1 || install_nginx

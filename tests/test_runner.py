@@ -406,3 +406,57 @@ def test_a_supervisor_that_stands_still_is_brought_down_too(souk):
     assert (stuck.returncode, "does not answer" in stuck.stderr) == (1, True)
     souk.ok("down")
     assert souk.processes() == []
+
+
+TOY_APP = """
+from flask import Flask
+def create_app(settings):
+    app = Flask(__name__)
+    app.get("/readyz", endpoint="ready")(lambda: "ready")
+    app.get("/", endpoint="colour")(lambda: {"colour": "red"})
+    return app
+"""
+TOY_SETTINGS = """
+class Settings:
+    load = staticmethod(lambda: None)
+"""
+
+
+def test_a_service_under_development_takes_the_place_of_its_replicas(souk):
+    (souk.toys / "apples" / "settings.py").write_text(TOY_SETTINGS)
+    (souk.toys / "apples" / "app.py").write_text(TOY_APP)
+    souk.ok("up", "--detach")
+    souk.ok("scale", "apples=2")
+    process = souk.start("dev", "apples")
+    try:
+        until(lambda: process.poll() is not None or souk.pids("apples") == [])
+        assert process.poll() is None, process.communicate()
+        until(lambda: len(registered(souk, "apples")) == 1)
+        (port,) = registered(souk, "apples")
+        assert colour(port) == "red"
+        (souk.toys / "apples" / "app.py").write_text(TOY_APP.replace("red", "green"))
+        until(lambda: colour(port) == "green")
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert len(souk.until_passing("apples")) == 2
+    assert port not in registered(souk, "apples")
+
+
+def colour(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+            return json.load(answer)["colour"]
+    except OSError:
+        return "none, it is being reloaded"
+
+
+def test_what_cannot_be_developed_is_refused(souk):
+    souk.ok("up", "--detach")
+    assert souk.run("dev", "gateway").returncode == 2
+    # The toys have no `create_app`, so it ends at once, and the replicas were not touched.
+    before = souk.pids("apples")
+    done = souk.run("dev", "apples")
+    assert (done.returncode, "does not start" in done.stderr) == (1, True)
+    assert souk.pids("apples") == before

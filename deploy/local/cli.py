@@ -13,7 +13,7 @@ def up(detach: Annotated[bool, Option("--detach", "-d", help="Return when the sy
     from deploy.local.client import find_system
 
     system = find_system()
-    if system.supervisor_pid is not None:
+    if system.controllable:
         echo("Souk runs already; nothing is changed.")
         show.table(system)
         return

@@ -21,6 +21,10 @@ class Unreachable(Refused):
     """Nobody answers at an address."""
 
 
+class NotFound(Refused):
+    """Somebody answers, but knows nothing of what was asked for."""
+
+
 @dataclass
 class System:
     """One system: running or not."""
@@ -36,11 +40,18 @@ class System:
     def fleet(self) -> Fleet:
         return load_fleet(self.settings)
 
+    @property
+    def controllable(self) -> bool:
+        """Whether the supervisor runs and has come so far that it listens."""
+        return self.supervisor_pid is not None and (self.home.sockets / SOCKET).exists()
+
     def call(self, command: str, timeout_s: float = 5, **properties) -> dict:
         """One command to the supervisor; raises Refused when it does not answer or refuses."""
         from circus.client import CircusClient
         from circus.exc import CallError
 
+        if not self.controllable:
+            raise Refused(f"the supervisor (pid {self.supervisor_pid}) is not ready yet: try again")
         client = CircusClient(endpoint=f"ipc://{self.home.sockets / SOCKET}", timeout=timeout_s)
         try:
             answer = client.send_message(command, **properties)
@@ -113,13 +124,16 @@ def ask(method: str, url: str, what: str, **options):
     except requests.RequestException as error:
         raise Unreachable(f"{what} cannot be reached at {url}: {type(error).__name__}") from None
     if answer.status_code >= 400:
-        raise Refused(f"{what} answered {answer.status_code}: {_reason(answer)}")
+        refusal = NotFound if answer.status_code == 404 else Refused
+        raise refusal(f"{what} answered {answer.status_code}: {_reason(answer)}")
     return answer
 
 
 def _reason(answer) -> str:
     try:
         problem = answer.json()
-        return problem.get("detail") or problem.get("title") or answer.text[:200]
+        reason = problem.get("detail") or problem.get("title") or answer.text[:200]
+        errors = problem.get("errors")
     except (ValueError, AttributeError):
         return answer.text[:200].strip() or answer.reason
+    return f"{reason}: {json.dumps(errors)}" if errors else reason

@@ -88,5 +88,15 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _say(text: str) -> None:
-    print(f"souk: {text}", file=sys.stderr)
+class _Sayer:
+    """Says each thing once, however often it is still true."""
+
+    last = ""
+
+    def __call__(self, text: str) -> None:
+        if text != self.last:
+            print(f"souk: {text}", file=sys.stderr)
+        self.last = text
+
+
+_say = _Sayer()

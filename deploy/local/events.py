@@ -1,29 +1,41 @@
 """`souk events`: deliveries that are not done, across all services, and one more try for a dead one."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from deploy.local.client import System
+from deploy.local.client import NotFound, System
 from deploy.local.errors import Refused
-from deploy.local.live import internal_once
+from deploy.local.live import instances, internal_once
 
 PAGE = 200
 
 
 def emitters(system: System) -> list[str]:
-    """The services that may have deliveries: every one with a database, less those outside our walls."""
+    """The services that may have an outbox: every one with a database, less those outside our walls."""
     return [s.name for s in system.fleet.services.values() if s.database and not s.single]
+
+
+def outboxes(system: System) -> dict[str, str]:
+    """Service -> address of an instance, for each that has an outbox. Raises Refused when one is away."""
+    found = {}
+    for service in emitters(system):
+        with suppress(NotFound):
+            internal_once(system, service, "GET", "/internal/events", params={"limit": 1})
+            found[service] = instances(system, service)[0][1]
+    return found
 
 
 def undelivered(system: System, states: tuple[str, ...]) -> Iterator[dict]:
     """Every delivery in one of the states, with its `service`. A service that is away is a row with `problem`."""
     for service in emitters(system):
-        for state in states:
-            try:
+        try:
+            for state in states:
                 for item in _all(system, service, state):
                     yield {"service": service, **item}
-            except Refused as refusal:
-                yield {"service": service, "problem": str(refusal)}
-                break
+        except NotFound:
+            continue  # it emits nothing
+        except Refused as refusal:
+            yield {"service": service, "problem": str(refusal)}
 
 
 def _all(system: System, service: str, state: str) -> Iterator[dict]:

@@ -61,16 +61,16 @@ class Record:
         self.failures[found] = self.failures.get(found, 0) + 1
 
 
-def verdict(record: Record, now: float, window_s: float, patience_s: float, start_s: float) -> Found | None:
+def verdict(record: Record, now: float, window_s: float, busy_s: float, start_s: float) -> Found | None:
     """Why the process is to be killed now, or None.
 
     Silent for the window: it is stopped or dead-locked. Busy (all threads are taken) or refusing (it is
-    taking its leave) is no death, but may not last longer than `patience_s`, in which any request and any
-    drain ends.
+    taking its leave) is no death, but may not last longer than `busy_s`, in which any request and any drain
+    ends.
     """
     if record.answered is None:
         return Found.SILENT if now - record.seen > start_s else None
-    for found, limit in ((Found.SILENT, window_s), (Found.BUSY, patience_s), (Found.REFUSED, patience_s)):
+    for found, limit in ((Found.SILENT, window_s), (Found.BUSY, busy_s), (Found.REFUSED, busy_s)):
         enough = record.failures.get(found, 0) >= FEWEST_FAILURES
         if enough and now - record.since[found] >= limit:
             return found
@@ -131,8 +131,8 @@ class Liveness:
     def _judge(self, replica: Replica, record: Record) -> None:
         if not self.window_s:
             return
-        patience = self.settings.stop_timeout_s
-        why = verdict(record, time.monotonic(), self.window_s, patience, self.settings.start_timeout_s)
+        limits = (self.window_s, self.settings.liveness_busy_s, self.settings.start_timeout_s)
+        why = verdict(record, time.monotonic(), *limits)
         replica.answers = record.answered is not None and not record.failures
         if why:
             logger.warning("%s (pid %d) %s: killed", replica.name, record.pid, why.value)

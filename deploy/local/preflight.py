@@ -20,7 +20,7 @@ def check(settings: Settings, fleet: Fleet) -> None:
         raise Refused(f"python packages are missing ({', '.join(missing)}): run `sh deploy/setup.sh`")
     if "gateway" in fleet.services:
         path = os.pathsep.join([os.environ.get("PATH", ""), *SYSTEM_FOLDERS])
-        if shutil.which("nginx", path=path) is None:
+        if shutil.which(os.environ.get("NGINX_BIN") or "nginx", path=path) is None:
             raise Refused("nginx is missing: run `sh deploy/setup.sh`, or install it yourself")
         _check_port(settings.gateway_port, "GATEWAY_PORT")
     if "registry" in fleet.services:

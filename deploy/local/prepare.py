@@ -65,7 +65,7 @@ def _is_due(settings: Settings, fleet: Fleet, service: Service) -> bool:
 
 def _seed_stamp(settings: Settings, service: Service, env: dict) -> str:
     """What the seeding depends on: its code, its settings, the passwords."""
-    seed = settings.services_dir / service.name / "seed.py"
+    seed = _seed_file(settings, service)
     told = {key: value for key, value in env.items() if key.startswith("SEED_")}
     passwords = Path(env["PASSWORDS_FILE"]).read_bytes()
     parts = [
@@ -76,6 +76,10 @@ def _seed_stamp(settings: Settings, service: Service, env: dict) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
+def _seed_file(settings: Settings, service: Service) -> Path:
+    return settings.services_dir / service.name / "seed.py"
+
+
 def _stamp_file(home: Home, service: Service) -> Path:
     return home.data / f"{service.name}.seeded"
 
@@ -84,7 +88,9 @@ def _prepare_one(settings: Settings, fleet: Fleet, service: Service) -> Service:
     home = Home(settings.home)
     env = environment(settings, fleet, service)
     log = home.logs / f"{service.name}-prepare.log"
-    command = [*service.command[:-1], "migrate", "seed"]
+    command = [*service.command[:-1], "migrate"]
+    if _seed_file(settings, service).exists():
+        command.append("seed")
     with log.open("w") as file:
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
     if done.returncode:

@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Settings:
-    """One system of processes. Durations are in seconds."""
+    """One system of processes. Durations are in seconds, paths are absolute; the README says what each means."""
 
     home: Path
     gateway_port: int
@@ -22,6 +22,7 @@ class Settings:
     fleet_file: Path
     services_dir: Path
     liveness_s: float
+    liveness_busy_s: float
     start_timeout_s: float
     stop_timeout_s: float
 
@@ -49,6 +50,7 @@ class Settings:
             "FLEET_FILE": str(self.fleet_file),
             "SERVICES_DIR": str(self.services_dir),
             "LIVENESS_S": str(self.liveness_s),
+            "LIVENESS_BUSY_S": str(self.liveness_busy_s),
             "START_TIMEOUT_S": str(self.start_timeout_s),
             "STOP_TIMEOUT_S": str(self.stop_timeout_s),
         }
@@ -57,16 +59,17 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings in `environ`; raises Misused with one message that names every wrong one."""
     wrong: list[str] = []
-    services = Path(environ.get("SERVICES_DIR", PROJECT / "services")).absolute()
+    services = Path(environ.get("SERVICES_DIR") or PROJECT / "services").resolve()
     registry_port = _port(environ, "REGISTRY_PORT", 8500, wrong)
     settings = Settings(
-        home=Path(environ.get("SOUK_HOME", ".souk")).absolute(),
+        home=Path(environ.get("SOUK_HOME") or ".souk").resolve(),
         gateway_port=_port(environ, "GATEWAY_PORT", 8080, wrong),
         registry_port=registry_port,
         discovery_url=_consul(environ, f"consul://127.0.0.1:{registry_port}", wrong),
-        fleet_file=Path(environ.get("FLEET_FILE", services / "fleet.toml")).absolute(),
+        fleet_file=Path(environ.get("FLEET_FILE") or services / "fleet.toml").resolve(),
         services_dir=services,
         liveness_s=_seconds(environ, "LIVENESS_S", 2, wrong),
+        liveness_busy_s=_seconds(environ, "LIVENESS_BUSY_S", 15, wrong),
         start_timeout_s=_seconds(environ, "START_TIMEOUT_S", 60, wrong),
         stop_timeout_s=_seconds(environ, "STOP_TIMEOUT_S", 15, wrong),
     )

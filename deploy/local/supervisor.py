@@ -6,6 +6,7 @@ socket, with three commands beside those of circus: `replicas`, `begin` and `ret
 
 import logging
 import os
+import signal
 import socket
 import sys
 
@@ -39,6 +40,8 @@ class Supervisor(Arbiter):
             pubsub_endpoint=f"ipc://{sockets / 'events.sock'}",
             check_delay=CHECK_EVERY_S,
         )
+        # To circus a HUP means to start everything anew; to us it means that some terminal was closed.
+        signal.signal(signal.SIGHUP, lambda *_: None)
         for service in self.fleet.services.values():
             for number in range(1, service.replicas + 1):
                 self.watchers.append(self._replica(service, number))

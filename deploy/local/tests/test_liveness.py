@@ -8,11 +8,11 @@ import pytest
 from deploy.local.liveness import FEWEST_FAILURES, Found, Record, probe, verdict
 from deploy.local.replica import LONGEST_DELAY_S, delay_before_restart
 
-WINDOW, PATIENCE, START = 2.0, 15.0, 60.0
+WINDOW, BUSY, START = 2.0, 15.0, 60.0
 
 
 def judge(record, now):
-    return verdict(record, now, WINDOW, PATIENCE, START)
+    return verdict(record, now, WINDOW, BUSY, START)
 
 
 def answered(at=0.0):

@@ -94,12 +94,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def do_PUT(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        *_, verb, last = self.path.split("/")
-        if self.path == "/v1/agent/service/register":
+        path = self.path.split("?")[0]
+        *_, verb, last = path.split("/")
+        if path == "/v1/agent/service/register":
             entry = json.loads(body)
             services[entry["ID"]] = entry
         elif verb == "deregister":
             services.pop(last, None)
+        elif verb == "pass":
+            return self.answer(status=200 if last.removeprefix("service:") in services else 404)
         elif "/kv/" in self.path:
             kv[self.path] = body
             return self.answer(b"true")
@@ -178,5 +181,6 @@ def make_toys(folder: Path) -> Path:
     migrations.mkdir(exist_ok=True)
     for revision in ("0001_initial.py", "0002_more.py"):
         (migrations / revision).write_text("")
+    (folder / "apples" / "seed.py").write_text("")
     (folder / "fleet.toml").write_text(FLEET)
     return folder
