@@ -55,7 +55,7 @@ class Nginx:
             )
         self.pid = self._child.pid
         deadline = time.monotonic() + START_S
-        while not _accepts(host, port):
+        while not (self._recorded_pid() == self.pid and _accepts(host, port)):
             if not self.alive():
                 raise NginxError(f"nginx ended at its start; the reason is at the end of {self.error_log}")
             if time.monotonic() > deadline:
