@@ -4,7 +4,8 @@ import logging
 
 from registry.checks import Checker
 from registry.definitions import CheckDefinition, ServiceDefinition
-from registry.store import Check, Store
+from registry.records import Check
+from registry.store import Store
 from registry.web import Refusal
 
 # The registry lists itself under Consul's name, as an agent does; it is no instance that a client manages.

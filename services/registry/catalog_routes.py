@@ -4,8 +4,9 @@ from collections.abc import Callable, Hashable
 
 from registry.blocking import Watches
 from registry.reading import accept, indexed, json_reply
+from registry.records import Check, Instance
 from registry.shapes import DATACENTER, Node, catalog_service, check_shape, health_service, to_json
-from registry.store import Check, Instance, Store
+from registry.store import Store
 from registry.web import Refusal, Reply, Request
 
 TRUE = ("", "1", "t", "T", "TRUE", "true", "True")

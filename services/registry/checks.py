@@ -15,7 +15,8 @@ import gevent
 from gevent.event import Event
 
 from registry.probes import probe
-from registry.store import Check, Store
+from registry.records import Check
+from registry.store import Store
 
 MIN_POLL_S = 1.0
 MIN_REMOVAL_S = 60.0

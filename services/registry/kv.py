@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS graves (key TEXT PRIMARY KEY, modify_index INTEGER NO
 CREATE TABLE IF NOT EXISTS counter (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL);
 INSERT OR IGNORE INTO counter VALUES (1, 1);
 """
-# Every key that starts with the prefix; no key contains a character above the last code point.
+# Every key that starts with the prefix: none goes on with the last code point, which is no character.
 UNDER = "key >= ? AND key < ? || char(1114111)"
 COLUMNS = "key, value, flags, create_index, modify_index"
 

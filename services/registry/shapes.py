@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.definitions import ServiceDefinition
-from registry.store import Check, Instance
+from registry.records import Check, Instance
 
 DATACENTER = "dc1"
 # The release whose behaviour this follows; some clients look before they choose what to send.

@@ -42,7 +42,7 @@ class Request:
         self.environ = environ
         self.tail = tail
         text = environ["QUERY_STRING"]
-        # `parse_qsl` returns the last values last; Consul takes the first one, so the first one wins here.
+        # Of a repeated parameter Consul takes the first, a dict keeps the last.
         self.query = dict(reversed(parse_qsl(text, keep_blank_values=True))) if text else {}
 
     def all(self, name: str) -> list[str]:

@@ -101,7 +101,7 @@ def test_heartbeats_other_services_pairs_and_repeated_registrations_wake_nobody(
     api.put(f"/v1/agent/check/pass/service:{name}")
     path = f"/v1/health/service/{name}"
     index = api.index(path)
-    watcher = api.watch(path, index=index, wait="1500ms")
+    watcher = api.watch(path, index=index, wait="1s")
     api.put(f"/v1/agent/check/pass/service:{name}")
     api.register(**definition)
     api.register(Name=other, Check={"TTL": "600s", "Status": "passing"})

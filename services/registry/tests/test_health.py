@@ -47,7 +47,7 @@ def test_tags_are_all_required_and_compared_without_regard_to_case(api):
 
 def test_an_instance_that_is_not_renewed_turns_critical_stays_and_is_revived(api):
     name = api.name()
-    api.register(Name=name, Check={"TTL": "1s", "Status": "passing"})
+    api.register(Name=name, Check={"TTL": "600ms", "Status": "passing"})
     watcher = api.watch(f"/v1/health/service/{name}", passing="")
 
     assert watcher.result().json() == []
@@ -130,12 +130,12 @@ def test_checks_can_be_read_by_state_and_by_node(api):
 
 @pytest.fixture
 def instance():
-    """An instance that answers with the status that the test sets, and notes who asked."""
+    """An instance that answers `/429` with 429 and so on, and notes who asked."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             server.agents.append(self.headers["User-Agent"])
-            self.send_response(server.status)
+            self.send_response(int(self.path[1:]))
             self.end_headers()
             self.wfile.write(b"body of the answer")
 
@@ -143,7 +143,7 @@ def instance():
             return
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.status, server.agents = 200, []
+    server.agents = []
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield server
@@ -154,19 +154,21 @@ def instance():
 
 def test_an_http_check_follows_what_the_instance_answers(api, instance):
     name = api.name()
-    url = f"http://127.0.0.1:{instance.server_port}/healthz"
-    api.register(Name=name, Check={"HTTP": url, "Interval": "1s", "Timeout": "5s"})
-    for status, state in ((200, "passing"), (429, "warning"), (500, "critical")):
-        instance.status = status
-        eventually(lambda state=state: api.check(name, f"service:{name}")["Status"] == state)
-    output = api.get("/v1/agent/checks").json()[f"service:{name}"]["Output"]
-    assert output.startswith(f"HTTP GET {url}: 500 ")
-    assert output.endswith("Output: body of the answer")
+    url = f"http://127.0.0.1:{instance.server_port}"
+    states = {"200": "passing", "429": "warning", "500": "critical"}
+    checks = [{"CheckID": f"{name}-{code}", "HTTP": f"{url}/{code}", "Interval": "1s"} for code in states]
+    api.register(Name=name, Checks=checks)
+    for code, state in states.items():
+        check_id = f"{name}-{code}"
+        output = eventually(lambda check_id=check_id: api.get("/v1/agent/checks").json()[check_id]["Output"])
+        assert output.startswith(f"HTTP GET {url}/{code}: {code} ")
+        assert output.endswith("Output: body of the answer")
+        eventually(lambda check_id=check_id, state=state: api.check(name, check_id)["Status"] == state)
     assert set(instance.agents) == {"Consul Health Check"}
 
 
 def test_polling_ends_with_the_registration_and_is_not_doubled_by_a_new_one(ours, instance):
-    url = f"http://127.0.0.1:{instance.server_port}/healthz"
+    url = f"http://127.0.0.1:{instance.server_port}/200"
     check = {"HTTP": url, "Interval": "1s"}
     ours.register(Name="polled", Check=check)
     ours.register(Name="polled", Tags=["again"], Check=check)
