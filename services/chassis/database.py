@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import DateTime, Dialect, Engine, Table, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import DateTime, Dialect, Engine, FromClause, Table, TypeDecorator, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -110,13 +110,14 @@ def after_commit(session: Session, callback: Callable[[], None]) -> None:
     session.info.setdefault("after_commit", []).append(callback)
 
 
-def insert_new(session: Session, table: Table, row: Mapping[str, Any]) -> bool:
+def insert_new(session: Session, table: FromClause, row: Mapping[str, Any]) -> bool:
     """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is."""
     return bool(insert_all_new(session, table, [row]))
 
 
-def insert_all_new(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def insert_all_new(session: Session, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
+    assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(table).on_conflict_do_nothing().returning(*table.primary_key)
     return list(session.scalars(statement, list(rows)))
