@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -65,15 +65,11 @@ def sign_in(
 def refresh(database: Database, token: str, lifetime: timedelta, grace: timedelta) -> SignedIn:
     """Trade a refresh token for the next one. Raises Unauthenticated, and ends the family if it was used before.
 
-    The first use is written by one conditional UPDATE, so of two at once both see the same moment, and a retry
-    within the grace is served too.
+    The family is locked first, as signing out does, so the two wait for each other and never in a circle.
     """
-    try:
-        with database.transaction() as session:
-            signed_in = _renew(session, hash_refresh_token(token), lifetime, grace)
-    except IntegrityError:
-        signed_in = None  # the family was ended at the same moment
-    if signed_in is None:
+    with database.transaction() as session:
+        signed_in = _renew(session, hash_refresh_token(token), lifetime, grace)
+    if signed_in is None:  # raised only now: ending the family has to be committed
         raise Unauthenticated("this refresh token does not work any more; sign in again")
     return signed_in
 
@@ -110,27 +106,24 @@ def change_password(database: Database, user: User, password_hash: str) -> None:
 
 
 def forget_expired_tokens(session: Session) -> None:
-    """Delete refresh tokens that have expired, and the families that have none left. For housekeeping."""
+    """Delete families whose tokens have all expired, then expired tokens of the others. For housekeeping."""
+    good = exists().where(RefreshToken.family_id == Family.id, RefreshToken.expires_at >= utc_now())
+    session.execute(delete(Family).where(~good))
     session.execute(delete(RefreshToken).where(RefreshToken.expires_at < utc_now()))
-    session.execute(delete(Family).where(~exists().where(RefreshToken.family_id == Family.id)))
 
 
 def _renew(session: Session, token_hash: str, lifetime: timedelta, grace: timedelta) -> SignedIn | None:
     now = utc_now()
-    row = session.execute(
-        update(RefreshToken)
-        .where(RefreshToken.token_hash == token_hash, RefreshToken.expires_at > now)
-        .values(first_used_at=func.coalesce(RefreshToken.first_used_at, now))
-        .returning(RefreshToken.family_id, RefreshToken.first_used_at)
-    ).first()
-    if row is None:
+    of_token = select(RefreshToken.family_id).where(RefreshToken.token_hash == token_hash)
+    family = session.scalar(select(Family).where(Family.id.in_(of_token)).with_for_update())
+    token = session.get(RefreshToken, token_hash) if family else None
+    if family is None or token is None or token.expires_at <= now:
         return None
-    family_id, first_used_at = row
-    if judge_renewal(first_used_at, now, grace) is Renewal.REVOKE:
-        session.execute(delete(Family).where(Family.id == family_id))
+    token.first_used_at = token.first_used_at or now
+    if judge_renewal(token.first_used_at, now, grace) is Renewal.REVOKE:
+        session.execute(delete(Family).where(Family.id == family.id))
         return None
-    user = session.scalars(select(User).join(Family, Family.user_id == User.id).where(Family.id == family_id)).one()
-    return user, _add_token(session, family_id, lifetime)
+    return session.get_one(User, family.user_id), _add_token(session, family.id, lifetime)
 
 
 def _add_token(session: Session, family_id: str, lifetime: timedelta) -> str:
