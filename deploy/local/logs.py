@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from typing import TextIO
 
 from deploy.local.home import Home
 
 LEVELS = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "red"}
-SAID_ALREADY = {"timestamp", "level", "event", "service", "trace_id"}
+SAID_ALREADY = {"timestamp", "level", "event", "service", "trace_id", "exception"}
 FOLLOW_EVERY_S = 0.2
+INDENT = " " * 13
+TAIL_BYTES = 50_000
 
 
 @dataclass(frozen=True, order=True)
@@ -28,7 +31,10 @@ class Line:
     def text(self) -> str:
         """What happened, with all further fields."""
         more = " ".join(f"{k}={_short(v)}" for k, v in self.fields.items() if k not in SAID_ALREADY)
-        return f"{self.fields.get('event', '')} {more}".strip()
+        text = f"{self.fields.get('event', '')} {more}".strip()
+        if exception := self.fields.get("exception"):
+            text += "\n" + indent(str(exception).rstrip(), INDENT)
+        return text
 
 
 def _short(value) -> str:
@@ -82,6 +88,18 @@ def follow(files: list[Path]) -> Iterator[Line]:
     finally:
         for handle, _ in opened:
             handle.close()
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The readable end of a log, indented."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return "    (no log)"
+    readable = "\n".join(parse(line, "").text for line in text.splitlines())
+    return "\n".join("    " + line for line in readable.splitlines()[-lines:]) or "    (it said nothing)"
 
 
 class Printer:

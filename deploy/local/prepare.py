@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy.local.errors import Refused
 from deploy.local.fleet import Fleet, Service, environment
 from deploy.local.home import Home
+from deploy.local.logs import tail
 from deploy.local.settings import Settings
 
 AT_ONCE = 2
@@ -97,14 +98,3 @@ def _prepare_one(settings: Settings, fleet: Fleet, service: Service) -> Service:
         raise Refused(f"{service.name} could not migrate and seed its database; its last words:\n{tail(log)}")
     _stamp_file(home, service).write_text(_seed_stamp(settings, service, env))
     return service
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """The end of a log, indented."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 20_000))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return "    (no log)"
-    return "\n".join("    " + line for line in text.splitlines()[-lines:]) or "    (it said nothing)"

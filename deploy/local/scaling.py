@@ -6,7 +6,7 @@ from collections.abc import Callable
 from deploy.local.client import System
 from deploy.local.errors import Misused, Refused
 from deploy.local.fleet import log_file
-from deploy.local.prepare import tail
+from deploy.local.logs import tail
 from deploy.local.starting import DEATHS_TOO_MANY
 from deploy.local.status import collect
 

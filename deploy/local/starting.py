@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from deploy.local import leftovers, preflight
 from deploy.local.client import System, find_system, note_system
@@ -13,7 +12,8 @@ from deploy.local.errors import Refused
 from deploy.local.fleet import MARKER, log_file
 from deploy.local.health import answers
 from deploy.local.home import SOCKET
-from deploy.local.prepare import prepare, tail
+from deploy.local.logs import tail
+from deploy.local.prepare import prepare
 from deploy.local.status import collect
 from deploy.local.stopping import stop
 
@@ -73,22 +73,32 @@ def _wait(system: System, said: Callable[[str], None]) -> None:
     deadline = time.monotonic() + system.settings.start_timeout_s
     while True:
         _refuse_crash_loops(system)
-        rows = collect(system, memory=False)
-        waiting = sorted({row["service"] for row in rows if row["health"] != "passing"})
-        if not waiting:
-            if _serves(system):
-                return
-            waiting = ["the first page"]
-        said(f"{len(rows) - len(waiting)} of {len(rows)} ready, waiting for {', '.join(waiting)}")
+        late, why = _not_ready(system)
+        if late is None:
+            return
+        said(why)
         if time.monotonic() > deadline:
-            raise Refused(_late(system, waiting))
+            log = log_file(system.home.path, late)
+            limit = f"{system.settings.start_timeout_s:.0f} s"
+            raise Refused(f"not ready after {limit}: {why}; the end of {log}:\n{tail(log)}")
         time.sleep(POLL_S)
 
 
-def _serves(system: System) -> bool:
+def _not_ready(system: System) -> tuple[str | None, str]:
+    """The replica to blame and what to say; (None, "") when all is ready."""
+    rows = collect(system, memory=False)
+    if waiting := [row for row in rows if row["health"] != "passing"]:
+        names = ", ".join(sorted({row["service"] for row in waiting}))
+        return waiting[0]["name"], f"{len(rows) - len(waiting)} of {len(rows)} pass, waiting for {names}"
+    if (page := _first_page(system)) != 200:
+        return "storefront-1", f"all pass, but the first page answers {page or 'nothing'}"
+    return None, ""
+
+
+def _first_page(system: System) -> int | None:
     if not {"gateway", "storefront"} <= set(system.fleet.services):
-        return True
-    return answers(f"{system.settings.gateway_url}/", timeout_s=5) == 200
+        return 200
+    return answers(f"{system.settings.gateway_url}/", timeout_s=5)
 
 
 def _refuse_crash_loops(system: System) -> None:
@@ -99,14 +109,6 @@ def _refuse_crash_loops(system: System) -> None:
                 f"{replica['name']} does not start (exit code {replica['last_exit']}); "
                 f"its last words in {log}:\n{tail(log)}"
             )
-
-
-def _late(system: System, waiting: list[str]) -> str:
-    text = f"not ready after {system.settings.start_timeout_s:.0f} s: {', '.join(waiting)}"
-    with suppress(StopIteration):
-        log = log_file(system.home.path, next(f"{n}-1" for n in waiting if n in system.fleet.services))
-        text += f"; the end of {log}:\n{tail(log)}"
-    return text
 
 
 def stay(system: System) -> None:

@@ -7,7 +7,7 @@ from deploy.local import killing, live, preflight, scaling
 from deploy.local.client import System
 from deploy.local.errors import Misused, Refused
 from deploy.local.home import Home
-from deploy.local.logs import log_files, merged, parse
+from deploy.local.logs import log_files, merged, parse, tail
 from deploy.local.settings import load
 from deploy.local.status import document
 from deploy.local.stopping import wipe
@@ -126,3 +126,12 @@ def test_the_story_of_an_order_has_all_lines_of_its_trace_and_no_others(system):
 def test_an_order_that_no_log_mentions_is_one_clear_line(system):
     with pytest.raises(Refused, match="no log mentions"):
         story(system.home, "o-99")
+
+
+def test_a_tail_is_the_readable_end_of_a_log(tmp_path):
+    log = tmp_path / "x.log"
+    log.write_text("\n".join(f"line {n}" for n in range(5000)))
+    assert tail(log, 2) == "    line 4998\n    line 4999"
+    log.write_text(json.dumps(line(1, "apples", "broken", exception="Traceback:\n  File x\nOops")))
+    assert [text.strip() for text in tail(log, 2).splitlines()] == ["File x", "Oops"]
+    assert "no log" in tail(tmp_path / "none.log")

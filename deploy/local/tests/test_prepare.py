@@ -3,7 +3,7 @@ import pytest
 from deploy.local.errors import Refused
 from deploy.local.fleet import load_fleet
 from deploy.local.home import Home
-from deploy.local.prepare import newest_revision, prepare, recorded_revision, tail
+from deploy.local.prepare import newest_revision, prepare, recorded_revision
 from deploy.local.settings import load
 from deploy.local.tests.toys import make_toys
 
@@ -67,10 +67,3 @@ def test_a_failed_migration_is_told_with_its_last_words_and_tried_again(system, 
         run(system)
     monkeypatch.delenv("BROKEN_MIGRATION")
     assert run(system) == ["apples"]
-
-
-def test_a_tail_is_the_end_of_a_log(tmp_path):
-    log = tmp_path / "x.log"
-    log.write_text("\n".join(f"line {n}" for n in range(5000)))
-    assert tail(log, 2) == "    line 4998\n    line 4999"
-    assert "no log" in tail(tmp_path / "none.log")
