@@ -43,7 +43,7 @@ class Settings:
     max_body_bytes: int = 1_000_000
     upstream_keepalive_s: int = 60
     reload_window_ms: int = 225
-    stop_s: int = 15
+    stop_s: int = 13
     access_log: bool = True
     log_max_mb: int = 256
 
@@ -116,7 +116,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(
         souk_home=souk_home,
         fleet_file=fleet_file,
-        connections=connections,
+        connections=min(connections, _open_files(connections)),
         open_files=_open_files(connections),
         user=_worker_user(),
         host=read.text("GATEWAY_HOST", Settings.host, _HOST),
