@@ -31,7 +31,7 @@ class Line:
     def text(self) -> str:
         """What happened, with all further fields."""
         more = " ".join(f"{k}={_short(v)}" for k, v in self.fields.items() if k not in SAID_ALREADY)
-        text = f"{self.fields.get('event', '')} {more}".strip()
+        text = f"{self.fields.get('event', '')} {more}".rstrip()
         if exception := self.fields.get("exception"):
             text += "\n" + indent(str(exception).rstrip(), INDENT)
         return text
