@@ -1,0 +1,5 @@
+from catalog.settings import Settings
+from chassis.main import main
+
+if __name__ == "__main__":
+    main("catalog", Settings)

@@ -1,0 +1,97 @@
+"""HTTP in: parse, one use case, answer."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, current_app, request
+
+from catalog import usecases
+from catalog.domain import check_skus, etag_of
+from catalog.schemas import (
+    CategoriesAnswer,
+    ProductAnswer,
+    ProductsAnswer,
+    ProductsQuery,
+    ProductWritten,
+    product_answer,
+)
+from catalog.settings import Settings
+from chassis.database import app_database
+from chassis.errors import PreconditionFailed
+from chassis.identity import requires
+from chassis.paging import Page
+
+routes = APIBlueprint("catalog", __name__, url_prefix="/api/catalog")
+
+
+@routes.get("/products")
+@routes.input(ProductsQuery, location="query")
+@routes.output(ProductsAnswer)
+def index(query_data: ProductsQuery) -> Response:
+    """Products by sku; `q` searches in name and description, all its words must occur.
+
+    With `sku` (repeatable, up to 100) the answer has those of them that exist, all on one page unless `limit`
+    says otherwise.
+    """
+    skus = request.args.getlist("sku")
+    check_skus(skus)
+    limit = query_data.limit if "limit" in query_data.model_fields_set else max(query_data.limit, len(skus))
+    products, following = usecases.list_products(
+        app_database(), query_data.q, query_data.category, skus, limit, query_data.cursor
+    )
+    return _cacheable({"items": [product_answer(product) for product in products], "next": following})
+
+
+@routes.get("/categories")
+@routes.input(Page, location="query")
+@routes.output(CategoriesAnswer)
+def categories(query_data: Page) -> Response:
+    """The categories by name, and how many products each has."""
+    items, following = usecases.list_categories(app_database(), query_data.limit, query_data.cursor)
+    return _cacheable({"items": items, "next": following})
+
+
+@routes.get("/products/<sku>")
+@routes.output(ProductAnswer)
+def show(sku: str) -> Response:
+    """One product."""
+    return _cacheable(product_answer(usecases.get_product(app_database(), sku)))
+
+
+@routes.put("/products/<sku>")
+@requires("operator")
+@routes.input(ProductWritten)
+@routes.output(ProductAnswer)
+@routes.doc(responses={201: "created", 412: "`If-Match` or `If-None-Match` does not hold"})
+def put(sku: str, json_data: ProductWritten) -> Response:
+    """Create (201) or replace (200) a product. `If-Match` with its ETag guards against a lost update."""
+    product, created = usecases.put_product(app_database(), sku, json_data, _precondition_holds)
+    answer = product_answer(product)
+    response = current_app.json.response(answer)
+    response.status_code = 201 if created else 200
+    response.headers["Content-Location"] = request.path  # the body is what a GET would answer, so the ETag fits
+    response.set_etag(etag_of(answer))
+    return response
+
+
+def _precondition_holds(etag: str | None) -> bool:
+    """`If-Match` and `If-None-Match` of this request against what is there (RFC 9110, 13.1.1 and 13.1.2)."""
+    wanted, unwanted = request.if_match, request.if_none_match
+    if wanted and (etag is None or not wanted.contains(etag)):
+        return False
+    return not (unwanted and etag is not None and unwanted.contains_weak(etag))
+
+
+def _cacheable(answer: dict[str, Any]) -> Response:
+    """The answer with its ETag, or 304 to whoever has it already."""
+    settings: Settings = current_app.extensions["souk.settings"]
+    response = current_app.json.response(answer)
+    response.headers["Cache-Control"] = f"public, max-age={settings.product_max_age_s}"
+    response.set_etag(etag := etag_of(answer))
+    if request.if_match and not request.if_match.contains(etag):
+        raise PreconditionFailed("this is not as you expect it; read it without If-Match")
+    if request.if_none_match.contains_weak(etag):
+        response.status_code = 304
+        response.set_data(b"")
+        del response.headers["Content-Type"], response.headers["Content-Length"]
+    return response
