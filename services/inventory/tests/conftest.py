@@ -1,0 +1,42 @@
+"""The real application of inventory, on SQLite or, for those tests that say so, on PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from chassis.testing import make_test_app
+from chassis.testing_postgres import database_url, postgres
+from inventory.app import create_app
+from inventory.settings import Settings
+
+__all__ = ["app", "client", "database_url", "make_app", "postgres"]
+ROUTES = {"stock.reserved": ["orders"], "stock.rejected": ["orders"]}
+
+
+@pytest.fixture
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Makes the application; called again it makes another replica on the same database."""
+    apps = []
+
+    def make(**settings: Any) -> Flask:
+        settings = {"event_routes": ROUTES, "database_url": database_url, **settings}
+        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.extensions["souk.database"].engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
