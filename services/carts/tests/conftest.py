@@ -1,0 +1,50 @@
+"""The real application of carts, with a neighbour that stands for the catalog."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from carts.app import create_app
+from carts.settings import Settings
+from carts.tests.helpers import FakeCatalog
+from chassis.testing import make_test_app
+from chassis.testing_postgres import database_url, postgres
+
+__all__ = ["app", "catalog", "client", "database_url", "make_app", "postgres"]
+
+
+@pytest.fixture
+def catalog() -> Iterator[FakeCatalog]:
+    neighbour = FakeCatalog()
+    yield neighbour
+    neighbour.close()
+
+
+@pytest.fixture
+def make_app(database_url: str, catalog: FakeCatalog, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Makes the application; called again it makes another replica on the same database."""
+    apps = []
+
+    def make(**settings: Any) -> Flask:
+        settings = {"neighbours": {"catalog": catalog.address}, "database_url": database_url, **settings}
+        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        app.extensions["souk.calls"].stop()
+        app.extensions["souk.database"].engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app(catalog_timeout_s=20)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

@@ -1,0 +1,109 @@
+"""What can be done with a cart."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from carts.clients import Catalog
+from carts.domain import Cart, Line, Product, check_room, check_sku, priced, without
+from carts.models import CartRow, LineRow
+from carts.schemas import OrderPlaced
+from chassis.database import Database, insert_new
+from chassis.errors import NotFound, Problem, Unavailable
+from chassis.inbox import Event, first_delivery
+from chassis.telemetry import log
+
+
+def get_cart(database: Database, catalog: Catalog, customer_id: str) -> Cart:
+    """The cart, priced anew in one call. With the catalog away it has the last prices known, and says so."""
+    lines = _read_lines(database, customer_id)
+    return priced(lines, _ask(catalog, {line.product.sku for line in lines}))
+
+
+def put_item(database: Database, catalog: Catalog, customer_id: str, sku: str, quantity: int) -> Cart:
+    """Set how many pieces of a product are in the cart.
+
+    Raises NotFound for an unknown product, Conflict when the cart is full, and Unavailable when the product is
+    new to the cart and the catalog cannot be asked about it.
+    """
+    check_sku(sku)
+    in_cart = {line.product.sku for line in _read_lines(database, customer_id)}
+    products = _ask(catalog, in_cart | {sku})
+    if products is None and sku not in in_cart:
+        raise Unavailable("the catalog cannot be asked about this product now; try again")
+    if products is not None and sku not in products:
+        raise NotFound(f"there is no product {sku}")
+    with database.transaction() as session:
+        _lock(session, customer_id)
+        _put_line(session, customer_id, sku, quantity, (products or {}).get(sku))
+        lines = _lines(session, customer_id)
+    return priced(lines, products)
+
+
+def remove_item(database: Database, catalog: Catalog, customer_id: str, sku: str) -> Cart:
+    """Take a product out of the cart; one that is not in it is fine. Raises NotFound for an impossible sku."""
+    check_sku(sku)
+    with database.transaction() as session:
+        _lock(session, customer_id)
+        session.execute(delete(LineRow).where(LineRow.customer_id == customer_id, LineRow.sku == sku))
+    return get_cart(database, catalog, customer_id)
+
+
+def remove_ordered(database: Database, event: Event) -> None:
+    """An order was placed: what was ordered leaves the cart, and what was not stays."""
+    order = OrderPlaced.model_validate(event.data)
+    with database.transaction() as session:
+        if not first_delivery(session, event):
+            return
+        _lock(session, order.customer_id)
+        rows = {row.sku: row for row in _rows(session, order.customer_id)}
+        quantities = {sku: row.quantity for sku, row in rows.items()}
+        for sku, left in without(quantities, ((line.sku, line.quantity) for line in order.lines)).items():
+            if left:
+                rows[sku].quantity = left
+            else:
+                session.delete(rows[sku])
+
+
+def _ask(catalog: Catalog, skus: set[str]) -> dict[str, Product] | None:
+    """None when the catalog is away: a cart without today's prices is better than no cart."""
+    try:
+        return catalog.products(sorted(skus))
+    except Problem as problem:
+        log.warning("showing the last prices known", reason=problem.detail)
+        return None
+
+
+def _lock(session: Session, customer_id: str) -> None:
+    """From here to the end of the transaction nobody else changes this cart."""
+    insert_new(session, CartRow.__table__, {"customer_id": customer_id})
+    session.get_one(CartRow, customer_id, with_for_update=True)
+
+
+def _put_line(session: Session, customer_id: str, sku: str, quantity: int, product: Product | None) -> None:
+    row = session.get(LineRow, (customer_id, sku))
+    if row is None:
+        if product is None:  # taken out by another request since we looked
+            raise Unavailable("the catalog cannot be asked about this product now; try again")
+        check_room(len(_rows(session, customer_id)))
+        row = LineRow(customer_id=customer_id, sku=sku)
+        session.add(row)
+    row.quantity = quantity
+    if product is not None:
+        row.name, row.price_cents, row.currency = product.name, product.price_cents, product.currency
+
+
+def _rows(session: Session, customer_id: str) -> list[LineRow]:
+    statement = select(LineRow).where(LineRow.customer_id == customer_id)
+    return list(session.scalars(statement.order_by(LineRow.added_at, LineRow.sku)))
+
+
+def _lines(session: Session, customer_id: str) -> list[Line]:
+    return [
+        Line(Product(row.sku, row.name, row.price_cents, row.currency), row.quantity)
+        for row in _rows(session, customer_id)
+    ]
+
+
+def _read_lines(database: Database, customer_id: str) -> list[Line]:
+    with database.reading() as session:
+        return _lines(session, customer_id)
