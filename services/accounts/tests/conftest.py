@@ -1,6 +1,6 @@
 """The real application of accounts, with passwords that are cheap to hash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,26 @@ from flask.testing import FlaskClient
 from accounts.app import create_app
 from accounts.settings import Settings
 from chassis.testing import make_test_app
+from chassis.testing_postgres import database_url, postgres
 
+__all__ = ["app", "client", "database_url", "make_app", "postgres"]
 ROUTES = {"account.registered": ["notifications"]}
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Callable[..., Flask]:
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
+    apps = []
 
     def make(**settings: Any) -> Flask:
-        cheap: dict[str, Any] = {"argon2_memory_kib": 8, "argon2_passes": 1, "threads": 64}
-        return make_test_app(create_app, Settings, tmp_path, event_routes=ROUTES, **{**cheap, **settings})
+        cheap = {"argon2_memory_kib": 8, "argon2_passes": 1, "threads": 64, "event_routes": ROUTES}
+        settings = {**cheap, "database_url": database_url, **settings}
+        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
+        return apps[-1]
 
-    return make
+    yield make
+    for app in apps:
+        app.extensions["souk.database"].engine.dispose()
 
 
 @pytest.fixture

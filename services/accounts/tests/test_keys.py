@@ -13,6 +13,7 @@ from chassis.database import utc_now
 from chassis.errors import Unauthenticated
 from chassis.identity import REFETCH_S, KeySet
 from chassis.testing import as_service
+from chassis.testing_postgres import on_both_databases
 
 JWKS = "/api/accounts/.well-known/jwks.json"
 
@@ -43,6 +44,7 @@ def me(app, tokens):
     return app.test_client().get("/api/accounts/me", headers=bearer(tokens)).status_code
 
 
+@on_both_databases
 def test_replicas_that_start_together_make_one_first_key(make_app):
     replicas = [make_app() for _ in range(3)]
     seen = all_at_once(12, lambda i: tuple(kids(replicas[i % 3])))
@@ -95,6 +97,7 @@ def test_a_key_becomes_active_later_than_any_verifier_may_still_be_without_it(cl
     assert Settings().key_activation_s > REFETCH_S + max_age
 
 
+@on_both_databases
 def test_an_old_key_is_forgotten_when_its_last_token_has_expired_and_not_before(make_app):
     app = make_app(key_activation_s=0)
     old = kid_of(signed_in(app.test_client()))
@@ -113,6 +116,7 @@ def keys_in_database(app):
         return list(session.scalars(select(SigningKey.kid)))
 
 
+@on_both_databases
 def test_rotations_at_the_same_time_leave_keys_that_all_work(make_app):
     replicas = [make_app(key_activation_s=0) for _ in range(3)]
     register(replicas[0].test_client())

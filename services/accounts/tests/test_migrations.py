@@ -2,10 +2,12 @@ from accounts.models import Base
 from chassis import outbox
 from chassis.migrate import upgrade
 from chassis.testing import schema_drift
+from chassis.testing_postgres import on_both_databases
 
 
-def test_the_migrations_make_what_the_code_declares(tmp_path):
-    assert schema_drift("accounts", f"sqlite:///{tmp_path}/accounts.db", Base.metadata, outbox.metadata) == []
+@on_both_databases
+def test_the_migrations_make_what_the_code_declares(database_url):
+    assert schema_drift("accounts", database_url, Base.metadata, outbox.metadata) == []
 
 
 def test_migrating_twice_changes_nothing(tmp_path):

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from accounts.models import Family, RefreshToken, User
 from accounts.tests.helpers import all_at_once, bearer, refresh, register, sign_in, signed_in
 from chassis.testing import assert_problem, published
+from chassis.testing_postgres import on_both_databases
 
 
 def count(app, model):
@@ -18,6 +19,7 @@ def clean(app):
     housekeeping.work()
 
 
+@on_both_databases
 def test_of_many_who_register_one_email_on_three_replicas_one_gets_it(make_app):
     replicas = [make_app() for _ in range(3)]
     answers = all_at_once(60, lambda i: register(replicas[i % 3].test_client()).status_code)
@@ -35,6 +37,7 @@ def test_a_retry_of_a_refresh_within_the_grace_gets_a_working_token_and_signs_no
     assert refresh(client, retry).status_code == 200
 
 
+@on_both_databases
 def test_many_refreshes_at_once_on_three_replicas_all_get_working_tokens(make_app):
     replicas = [make_app() for _ in range(3)]
     old = signed_in(replicas[0].test_client())["refresh_token"]
@@ -45,6 +48,7 @@ def test_many_refreshes_at_once_on_three_replicas_all_get_working_tokens(make_ap
     assert {refresh(replicas[0].test_client(), token).status_code for token in tokens} == {200}
 
 
+@on_both_databases
 def test_a_refresh_token_that_is_used_after_the_grace_ends_everything_of_its_sign_in(make_app):
     client = make_app(refresh_grace_s=0).test_client()
     stolen = signed_in(client)["refresh_token"]
@@ -63,6 +67,7 @@ def test_the_grace_counts_from_the_first_use_not_from_the_last(make_app):
     assert_problem(refresh(strict.test_client(), old), 401)
 
 
+@on_both_databases
 def test_no_refresh_outlives_a_sign_out_that_happens_at_the_same_time(make_app):
     replicas = [make_app() for _ in range(3)]
     tokens = signed_in(replicas[0].test_client())
@@ -81,6 +86,7 @@ def test_no_refresh_outlives_a_sign_out_that_happens_at_the_same_time(make_app):
             assert_problem(refresh(replicas[0].test_client(), answer.get_json()["refresh_token"]), 401)
 
 
+@on_both_databases
 def test_an_expired_refresh_token_is_refused_and_cleaned_away(make_app):
     app = make_app(refresh_token_days=1e-9)
     client = app.test_client()

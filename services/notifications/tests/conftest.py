@@ -1,6 +1,6 @@
 """The real application of notifications."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,26 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from chassis.testing import make_test_app
+from chassis.testing_postgres import database_url, postgres
 from notifications.app import create_app
 from notifications.settings import Settings
 
+__all__ = ["app", "client", "database_url", "make_app", "postgres"]
+
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Callable[..., Flask]:
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
+    apps = []
 
     def make(**settings: Any) -> Flask:
-        return make_test_app(create_app, Settings, tmp_path, **settings)
+        settings = {"database_url": database_url, **settings}
+        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
+        return apps[-1]
 
-    return make
+    yield make
+    for app in apps:
+        app.extensions["souk.database"].engine.dispose()
 
 
 @pytest.fixture

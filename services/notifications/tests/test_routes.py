@@ -3,6 +3,7 @@ import pytest
 from chassis.paging import encode_cursor
 from chassis.testing import as_operator, as_user, assert_problem, bad_bodies, bad_service_tokens, bad_tokens
 from chassis.testing import as_service as service
+from chassis.testing_postgres import on_both_databases
 from notifications.tests.helpers import messages, order_event, send
 
 PATH = "/api/notifications"
@@ -24,6 +25,7 @@ def test_nobody_reads_anothers_messages_not_even_an_operator(client):
     assert client.get(PATH, headers=as_operator()).get_json()["items"] == []
 
 
+@on_both_databases
 def test_pages_show_each_message_once_newest_first_also_when_new_ones_come(client):
     for i in range(7):
         send(client, order_event("order.confirmed", f"order-{i}") | {"time": f"2030-01-01T00:0{i // 2}:00Z"})

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chassis.testing import as_service, assert_problem
+from chassis.testing_postgres import on_both_databases
 from notifications.tests.helpers import messages, order_event, registered, send
 
 
@@ -24,6 +25,7 @@ def test_an_event_that_comes_again_writes_nothing_new(client):
     assert len(messages(client)) == 1
 
 
+@on_both_databases
 def test_an_event_that_comes_to_many_replicas_at_once_writes_one_message(make_app):
     replicas = [make_app() for _ in range(3)]
     events = [order_event("order.confirmed", f"order-{i}") for i in range(8)]
@@ -42,6 +44,7 @@ def test_the_same_id_from_two_sources_is_two_events(client):
     assert len(messages(client)) == 2
 
 
+@on_both_databases
 def test_messages_are_in_the_order_of_what_happened_not_of_what_we_heard_first(client):
     welcome, order = registered(), order_event("order.confirmed")
     welcome["time"], order["time"] = "2030-01-01T10:00:00+00:00", "2030-01-01T12:30:00+01:00"
