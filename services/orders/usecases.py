@@ -1,7 +1,7 @@
 """What customers do with orders: place, cancel, look. The rest of an order's life is in saga.py."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select, tuple_
 
@@ -10,7 +10,7 @@ from chassis.errors import Forbidden, NotFound, Unprocessable
 from chassis.idempotency import Answer, Key, store
 from chassis.identity import Caller
 from chassis.outbox import publish
-from chassis.paging import decode_cursor, paged
+from chassis.paging import decode_moment, paged
 from orders.clients import Catalog, Product
 from orders.domain import Line, Reason, State, check_cancellable, check_card, merge_quantities
 from orders.models import Order, OrderLine, Transition
@@ -83,18 +83,10 @@ def list_orders(
     if customer_id is not None:
         statement = statement.where(Order.customer_id == customer_id)
     if cursor is not None:
-        statement = statement.where(tuple_(Order.created_at, Order.id) < _position(cursor))
+        statement = statement.where(tuple_(Order.created_at, Order.id) < decode_moment(cursor))
     with database.reading() as session:
         rows = session.scalars(statement).all()
     return paged(rows, limit, lambda order: [order.created_at.isoformat(), order.id])
-
-
-def _position(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, order_id = decode_cursor(cursor, list)
-        return datetime.fromisoformat(at), str(order_id)
-    except (TypeError, ValueError) as error:
-        raise Unprocessable("this cursor was not made by this list; start without one") from error
 
 
 def _own(order: Order | None, order_id: str, caller: Caller) -> Order:

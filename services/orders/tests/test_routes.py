@@ -195,7 +195,10 @@ def test_everybodys_orders_are_for_operators(client):
     assert {order["customer_id"] for order in page["items"]} == {"ada", "bob"}
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "cursor=%21", "cursor=WzFd", "cursor=e30"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=101", "limit=x", "cursor=%21", "cursor=WzFd", "cursor=e30", "cursor=WyIyMDMwLTAxLTAxIiwieCJd"],
+)
 def test_a_bad_page_is_refused(client, query):
     assert client.get(f"/api/orders?{query}", headers=ADA).status_code == 422
 
