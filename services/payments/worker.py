@@ -1,0 +1,77 @@
+"""The workers of one replica: a few threads that settle payments beside the requests.
+
+A slow bank holds these threads and no others, so events are taken in and health is answered meanwhile.
+"""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from chassis.background import Periodic
+from chassis.database import Database
+from chassis.telemetry import log
+from chassis.trace import current_trace, parse_traceparent
+from payments.clients import SETTLED, Bank
+from payments.domain import Answer
+from payments.settling import Job, ask, claim_due, settle
+
+LOOK_EVERY_S = 0.5
+TROUBLE = 10  # failures in a row
+
+
+class Workers:
+    """Claims what is due and settles it, up to `count` at a time. `wake()` makes it look at once.
+
+    After some failures in a row it tries one payment per look, until the bank is well again: thousands that
+    wait for an absent bank would otherwise keep the database busy with nothing but claims.
+    """
+
+    def __init__(self, database: Database, bank: Bank, count: int, claim_s: float) -> None:
+        self.database, self.bank, self.count, self.claim_s = database, bank, count, claim_s
+        self._busy = self._failures = 0
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._periodic = Periodic("payments", LOOK_EVERY_S, self.look)
+        self.wake = self._periodic.wake
+
+    def start(self) -> None:
+        self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="payment")
+        self._periodic.start()
+
+    def stop(self) -> None:
+        """Let the questions under way end; what is not settled then is claimed anew by whoever comes next."""
+        self._periodic.stop()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+
+    def look(self) -> None:
+        """Claim no more than can be asked about at once: a claim that waits for a thread runs out."""
+        assert self._pool is not None
+        with self._lock:
+            places = (1 if self._in_trouble() else self.count) - self._busy
+        if places <= 0:
+            return
+        for job in claim_due(self.database, places, self.claim_s):
+            with self._lock:
+                self._busy += 1
+            self._pool.submit(self._work, job)
+
+    def _work(self, job: Job) -> None:
+        current_trace.set(parse_traceparent(job.traceparent or ""))
+        try:
+            answer = ask(self.bank, job)
+            self._note(answer)
+            settle(self.database, job, answer)
+        except Exception:
+            log.exception("a payment could not be settled; it will be tried again", order_id=job.order_id)
+        finally:
+            with self._lock:
+                self._busy -= 1
+            if not self._in_trouble():
+                self.wake()
+
+    def _in_trouble(self) -> bool:
+        return self._failures >= TROUBLE
+
+    def _note(self, answer: Answer) -> None:
+        with self._lock:
+            self._failures = 0 if answer in SETTLED else self._failures + 1
