@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, current_app, request
+from flask import Response, current_app, jsonify, request
 
 from catalog import usecases
 from catalog.domain import check_skus, etag_of
@@ -67,7 +67,7 @@ def put(sku: str, json_data: ProductWritten) -> Response:
     """Create (201) or replace (200) a product. `If-Match` with its ETag guards against a lost update."""
     product, created = usecases.put_product(app_database(), sku, json_data, _precondition_holds)
     answer = product_answer(product)
-    response = current_app.json.response(answer)
+    response = jsonify(answer)
     response.status_code = 201 if created else 200
     response.headers["Content-Location"] = request.path  # the body is what a GET would answer, so the ETag fits
     response.set_etag(etag_of(answer))
@@ -85,7 +85,7 @@ def _precondition_holds(etag: str | None) -> bool:
 def _cacheable(answer: dict[str, Any]) -> Response:
     """The answer with its ETag, or 304 to whoever has it already."""
     settings: Settings = current_app.extensions["souk.settings"]
-    response = current_app.json.response(answer)
+    response = jsonify(answer)
     response.headers["Cache-Control"] = f"public, max-age={settings.product_max_age_s}"
     response.set_etag(etag := etag_of(answer))
     if request.if_match and not request.if_match.contains(etag):
