@@ -18,7 +18,7 @@ from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import DateTime, Dialect, Engine, FromClause, Table, TypeDecorator, create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -118,9 +118,16 @@ def insert_new(session: Session, table: FromClause, row: Mapping[str, Any]) -> b
 def insert_all_new(session: Session, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
     assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    statement = _dialect_insert(session, table).on_conflict_do_nothing().returning(*table.primary_key)
     return list(session.scalars(statement, list(rows)))
+
+
+def _dialect_insert(session: Session, table: Table) -> Any:
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # 2.5 MB that a process on SQLite does not need
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def make_engine(url: str) -> Engine:

@@ -35,4 +35,4 @@ def run(command: str, service: str, settings: ChassisSettings) -> None:
     else:
         from chassis.serve import serve
 
-        serve(importlib.import_module(f"{service}.app").create_app, settings)
+        serve(f"{service}.app:create_app", settings)

@@ -3,29 +3,25 @@
 One worker process with threads; more capacity is more replicas. gunicorn on SIGTERM closes its listeners first,
 which would refuse the requests of everybody who has not yet heard that this instance leaves. So `DrainingArbiter`
 takes the signal before it: the worker deregisters and goes on accepting for DRAIN_S, then gunicorn stops.
+
+The application is imported in the worker alone. Imported in the master and shared by the fork it would cost more
+memory, not less: CPython writes to the reference count of whatever it touches, and each page that is written to is
+copied. `bench/memory.py` shows both.
 """
 
 import gc
+import importlib
 import os
 import signal
 import socket
 import sys
-import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from chassis.background import Background
-from chassis.registration import Registrar, Registration
 from chassis.settings import ChassisSettings
-from chassis.telemetry import configure_logging, log
-from chassis.web import is_ready
-
-CreateApp = Callable[[Any], Flask]
 
 
 class DrainingArbiter(Arbiter):
@@ -39,10 +35,13 @@ class DrainingArbiter(Arbiter):
 
 
 class Server(BaseApplication):
-    """One service as a gunicorn application, configured by its settings and by nothing else."""
+    """One service as a gunicorn application, configured by its settings and by nothing else.
 
-    def __init__(self, create_app: CreateApp, settings: ChassisSettings) -> None:
-        self.create_app, self.settings = create_app, settings
+    factory: where `create_app(settings)` is, as "module:function".
+    """
+
+    def __init__(self, factory: str, settings: ChassisSettings) -> None:
+        self.factory, self.settings = factory, settings
         super().__init__()
 
     def load_config(self) -> None:
@@ -56,23 +55,27 @@ class Server(BaseApplication):
             "keepalive": 75,  # longer than the gateway and our clients keep an idle connection
             "graceful_timeout": settings.graceful_timeout_s,
             "timeout": 30,
-            "preload_app": True,
             "control_socket_disable": True,
             "proc_name": f"souk-{settings.service}",
             "loglevel": "warning",
             "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: PTH112
+            "pre_fork": lambda _server, _worker: gc.freeze(),  # the collector would write to the shared pages
             "post_worker_init": _start_worker,
             "worker_exit": _stop_worker,
-            "post_fork": _forget_masters_connections,
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        app = self.create_app(self.settings)
-        # What is alive now stays alive: the collector leaves these pages alone, and the fork shares them.
-        gc.collect()
+    def load(self) -> Any:
+        from chassis.telemetry import configure_logging
+
+        configure_logging(self.settings.service, self.settings.log_level)
+        module, _, function = self.factory.partition(":")
+        # Nothing of what an import makes is garbage: collecting meanwhile, or ever, only costs time.
+        gc.disable()
+        app = getattr(importlib.import_module(module), function)(self.settings)
         gc.freeze()
+        gc.enable()
         return app
 
     def run(self) -> None:
@@ -80,10 +83,9 @@ class Server(BaseApplication):
         DrainingArbiter(self).run()
 
 
-def serve(create_app: CreateApp, settings: ChassisSettings) -> None:
-    """Serve until SIGTERM. Does not return."""
-    configure_logging(settings.service, settings.log_level)
-    Server(create_app, settings).run()
+def serve(factory: str, settings: ChassisSettings) -> None:
+    """Serve what `factory` ("orders.app:create_app") makes, until SIGTERM. Does not return."""
+    Server(factory, settings).run()
 
 
 def _check_that_port_is_free(settings: ChassisSettings) -> None:
@@ -95,42 +97,13 @@ def _check_that_port_is_free(settings: ChassisSettings) -> None:
         sys.exit(f"{settings.service}: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
 
 
-def _forget_masters_connections(_server: Any, worker: Any) -> None:
-    database = worker.app.callable.extensions.get("souk.database")
-    if database is not None:
-        database.dispose()
-
-
 def _start_worker(worker: Any) -> None:
-    """Start what runs beside the requests, then register: from now on requests may come."""
-    app: Flask = worker.app.callable
-    settings: ChassisSettings = app.extensions["souk.settings"]
-    host, port = worker.sockets[0].getsockname()[:2]
-    app.extensions["souk.instance"] = instance = f"{settings.service}-{host}-{port}"
-    for background in app.extensions["souk.background"]:
-        background.start()
-    registrar = _make_registrar(app, settings, instance, host, port)
-    registrar.start()
+    from chassis.worker import start
 
-    def drain(_signal: int, _frame: Any) -> None:
-        app.extensions["souk.draining"] = True
-        worker.max_keepalived = 0  # every answer now closes its connection: the next request goes elsewhere
-        # Not in the signal handler itself: the registry may be slow, and the worker must go on accepting.
-        threading.Thread(target=registrar.leave, name="leave", daemon=True).start()
-
-    signal.signal(signal.SIGUSR2, drain)
-    log.info("serving", instance=instance, pid=os.getpid())
-
-
-def _make_registrar(app: Flask, settings: ChassisSettings, instance: str, host: str, port: int) -> Registrar:
-    discovery = app.extensions["souk.calls"].discovery
-    meta = {"version": settings.version, "prefix": settings.prefix}
-    registration = Registration(instance, settings.service, host, port, meta=meta, ttl_s=settings.ttl_s)
-    return Registrar(discovery, registration, settings.renewal_s, lambda: is_ready(app))
+    start(worker)
 
 
 def _stop_worker(_server: Any, worker: Any) -> None:
-    app: Flask = worker.app.callable
-    backgrounds: list[Background] = app.extensions["souk.background"]
-    for background in reversed(backgrounds):
-        background.stop()
+    from chassis.worker import stop
+
+    stop(worker)

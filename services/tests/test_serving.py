@@ -16,10 +16,10 @@ from chassis.testing import eventually
 
 TOY = """
 from chassis.serve import serve
-from chassis.tests.toy import Settings, create_app, routes
+from chassis.tests.toy import Settings, routes
 import time
 routes.get("/slow")(lambda: (time.sleep(1.5), {"slow": True})[1])
-serve(create_app, Settings.load())
+serve("chassis.tests.toy:create_app", Settings.load())
 """
 
 
@@ -143,7 +143,12 @@ def test_wrong_settings_are_all_named_at_once():
     environment = os.environ | {"PORT": "99999", "THREADS": "many", "EVENT_ROUTES": "{", "BALANCING": '{"*": "best"}'}
     began = time.monotonic()
     result = subprocess.run(
-        [sys.executable, "-m", "orders", "serve"], env=environment, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "orders", "serve"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert time.monotonic() - began < 60
     assert result.returncode == 2
