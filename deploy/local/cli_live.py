@@ -58,9 +58,8 @@ def logs(
     system = find_system()
     if service is not None and service != "supervisor":
         system.fleet.get(service)
-    files = story.log_files(system.home, service)
     printer = story.Printer()
-    for line in story.follow(files) if follow else story.merged(files):
+    for line in story.lines(system.home, service, follow):
         printer.line(line)
 
 

@@ -28,6 +28,11 @@ class Line:
     fields: dict
 
     @property
+    def is_noise(self) -> bool:
+        """Whether it is only the supervisor's own asking."""
+        return self.fields.get("path") == "/healthz"
+
+    @property
     def text(self) -> str:
         """What happened, with all further fields."""
         more = " ".join(f"{k}={_short(v)}" for k, v in self.fields.items() if k not in SAID_ALREADY)
@@ -57,6 +62,12 @@ def log_files(home: Home, service: str | None = None) -> list[Path]:
     return sorted(home.logs.glob(f"{service}-*.log" if service else "*.log"))
 
 
+def lines(home: Home, service: str | None, following: bool) -> Iterator[Line]:
+    """What `souk logs` prints: everything so far, or new lines for ever."""
+    found = Follower(lambda: log_files(home, service)).forever() if following else merged(log_files(home, service))
+    return (line for line in found if not line.is_noise)
+
+
 def merged(files: Iterable[Path], keep: Callable[[str], bool] = bool) -> Iterator[Line]:
     """All lines of several files that `keep` wants, in the order of their time."""
     return heapq.merge(*(_read(file, keep) for file in files), key=lambda line: line.at)
@@ -72,22 +83,41 @@ def _read(file: Path, keep: Callable[[str], bool]) -> Iterator[Line]:
             yield line if line.at else Line(last, line.source, line.fields)
 
 
-def follow(files: list[Path]) -> Iterator[Line]:
-    """New lines as they come, for ever."""
-    opened: list[tuple[TextIO, str]] = []
-    try:
-        for file in files:
-            handle = file.open(errors="replace")
-            handle.seek(0, 2)
-            opened.append((handle, file.stem))
-        while True:
-            fresh = [parse(text, source) for handle, source in opened for text in handle]
-            yield from sorted(fresh, key=lambda line: line.at)
-            if not fresh:
-                time.sleep(FOLLOW_EVERY_S)
-    finally:
-        for handle, _ in opened:
+class Follower:
+    """New lines of a changing set of files: what was there at first is skipped, a file that appears is read whole."""
+
+    def __init__(self, files: Callable[[], list[Path]]) -> None:
+        self.files = files
+        self.opened: dict[Path, TextIO] = {}
+        self.halves: dict[Path, str] = {}
+        for file in files():
+            self._open(file).seek(0, 2)
+
+    def _open(self, file: Path) -> TextIO:
+        self.opened[file] = file.open(errors="replace")
+        return self.opened[file]
+
+    def close(self) -> None:
+        for handle in self.opened.values():
             handle.close()
+
+    def fresh(self) -> list[Line]:
+        """The lines that were completed since the last call, in the order of time."""
+        found = []
+        for file in self.files():
+            handle = self.opened.get(file) or self._open(file)
+            *whole, half = (self.halves.get(file, "") + handle.read()).split("\n")
+            # A line that is still being written is kept until its end is there.
+            self.halves[file] = half
+            found += [parse(text, file.stem) for text in whole]
+        return sorted(found, key=lambda line: line.at)
+
+    def forever(self) -> Iterator[Line]:
+        while True:
+            lines = self.fresh()
+            yield from lines
+            if not lines:
+                time.sleep(FOLLOW_EVERY_S)
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -6,7 +6,6 @@ import time
 
 import psutil
 from circus.watcher import Watcher
-from tornado import gen
 
 from deploy.local import leftovers
 from deploy.local.fleet import Service, log_file
@@ -73,7 +72,6 @@ class Replica(Watcher):
             leftovers.note_group(self.home, self.pid, psutil.Process(self.pid).create_time())
         return started
 
-    @gen.coroutine
     def manage_processes(self):
         if self.is_active() and not self.retired and not self.processes and time.monotonic() >= self.start_after:
             self.spawn_process()

@@ -51,6 +51,16 @@ class Supervisor(Arbiter):
         env = fleets.environment(self.settings, self.fleet, service)
         return Replica(self.home, service, number, env, self.settings.stop_timeout_s)
 
+    def manage_watchers(self):
+        """Reap the dead and start what is due, several times a second.
+
+        Not circus' own, which refuses to look while another command is at work.
+        """
+        if not self._stopping:
+            self.reap_processes()
+            for replica in self.watchers:
+                replica.manage_processes()
+
     @gen.coroutine
     def start_watchers(self, watcher_iter_func=None):
         yield super().start_watchers(watcher_iter_func)

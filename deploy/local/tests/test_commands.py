@@ -7,7 +7,7 @@ from deploy.local import killing, live, preflight, scaling
 from deploy.local.client import System
 from deploy.local.errors import Misused, Refused
 from deploy.local.home import Home
-from deploy.local.logs import log_files, merged, parse, tail
+from deploy.local.logs import Follower, lines, log_files, merged, parse, tail
 from deploy.local.settings import load
 from deploy.local.status import document
 from deploy.local.stopping import wipe
@@ -135,3 +135,23 @@ def test_a_tail_is_the_readable_end_of_a_log(tmp_path):
     log.write_text(json.dumps(line(1, "apples", "broken", exception="Traceback:\n  File x\nOops")))
     assert [text.strip() for text in tail(log, 2).splitlines()] == ["File x", "Oops"]
     assert "no log" in tail(tmp_path / "none.log")
+
+
+def test_following_gives_whole_new_lines_also_of_files_that_appear(system):
+    write_log(system, "apples-1.log", line(1, "apples", "old"))
+    follower = Follower(lambda: log_files(system.home))
+    assert follower.fresh() == []
+    with (system.home.logs / "apples-1.log").open("a") as log:
+        log.write(json.dumps(line(3, "apples", "new")) + "\nha")
+        log.flush()
+        write_log(system, "apples-2.log", line(2, "apples", "appeared"))
+        assert [found.fields["event"] for found in follower.fresh()] == ["appeared", "new"]
+        log.write("lf\n")
+        log.flush()
+        assert [found.text for found in follower.fresh()] == ["half"]
+    follower.close()
+
+
+def test_the_supervisors_own_questions_are_not_shown(system):
+    write_log(system, "gateway-access.log", line(1, "gateway", "request", path="/healthz"), line(2, "gateway", "x"))
+    assert [found.text for found in lines(system.home, "gateway", False)] == ["x"]
