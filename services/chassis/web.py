@@ -80,6 +80,8 @@ def _begin() -> None:
     deadline.set_deadline(min(budget_ms, LONGEST_BUDGET_MS))
     if request.path in QUIET:
         return
+    if "\0" in request.path:  # no name contains it, and PostgreSQL takes no text that does
+        raise NotFound("there is nothing here")
     if budget_ms <= 0:
         raise DeadlinePassed("the time for this request was over before it arrived")
     _shed_if_queued_too_long(settings)
