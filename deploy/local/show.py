@@ -18,8 +18,10 @@ def status(system: System, as_json: bool) -> None:
     """`souk status`: says so when nothing runs, or when only leftovers do."""
     if as_json:
         print(json.dumps(document(system), indent=2))
-    elif system.supervisor_pid is not None:
+    elif system.controllable:
         table(system)
+    elif system.supervisor_pid is not None:
+        print("Souk is starting.")
     else:
         from deploy.local import leftovers
 

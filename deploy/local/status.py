@@ -8,8 +8,8 @@ from deploy.local.processes import groups, memory_bytes
 
 
 def collect(system: System, memory: bool = True) -> list[dict]:
-    """One row per process, in the shape of `souk status --json`. Empty when the system does not run."""
-    if system.supervisor_pid is None:
+    """One row per process, in the shape of `souk status --json`. Empty when the system does not run (yet)."""
+    if not system.controllable:
         return []
     replicas = system.replicas()
     known = registered(system.settings)
