@@ -20,6 +20,7 @@ from chassis.errors import (
     BY_STATUS,
     DeadlinePassed,
     InternalError,
+    NotFound,
     Problem,
     Unavailable,
     UnsupportedMediaType,
