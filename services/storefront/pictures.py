@@ -43,9 +43,9 @@ PATTERNS = (
 )
 FRAME = Template(
     '<svg class="picture" viewBox="0 0 160 120" preserveAspectRatio="xMidYMid slice" aria-hidden="true" '
-    'focusable="false"><path fill="$light" fill-opacity=".45" d="M0 0h160v120H0z"/>'
+    'focusable="false"><path class="wash" fill="$light" fill-opacity=".45" d="M0 0h160v120H0z"/>'
     '<path d="$pattern" fill="none" stroke="$main" stroke-opacity=".16" stroke-width="2"/>'
-    '<path fill="#fff" fill-opacity=".55" d="M30 120V64C30 34 56 26 80 8c24 18 50 26 50 56v56z"/>'
+    '<path class="arch" fill="#fff" fill-opacity=".55" d="M30 120V64C30 34 56 26 80 8c24 18 50 26 50 56v56z"/>'
     '<ellipse cx="80" cy="105" rx="46" ry="4" fill="$dark" fill-opacity=".18"/>$motif</svg>'
 )
 
