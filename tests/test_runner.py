@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ class Souk:
 
     def __init__(self, folder, home=None, **env):
         self.toys = make_toys(folder / "toys")
+        self.started = []
         self.home = home or folder / "home"
         # The replicas' temporary ports must not be taken for the two fixed ones, so these lie below their range.
         self.gateway_port, self.registry_port = free_port(), free_port()
@@ -41,7 +43,7 @@ class Souk:
         }
 
     def start(self, *words, **env):
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*SOUK, *words],
             env={**self.env, **env},
             cwd=PROJECT,
@@ -50,6 +52,17 @@ class Souk:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
+
+    def end(self):
+        """Leave nothing behind, also when a test has failed in the middle of a command."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+        self.run("down")
+        assert self.processes() == []
 
     def run(self, *words, **env):
         process = self.start(*words, **env)
@@ -122,8 +135,7 @@ def gone(pids):
 def souk(tmp_path):
     system = Souk(tmp_path)
     yield system
-    system.run("down")
-    assert system.processes() == []
+    system.end()
 
 
 def environment_of(row):
@@ -368,8 +380,7 @@ def test_a_deep_home_works(tmp_path):
         deep.ok("up", "--detach")
         assert len(deep.pids()) == 4
     finally:
-        deep.run("down")
-    assert deep.processes() == []
+        deep.end()
     from deploy.local.home import Home
 
     assert not Home(deep.home).sockets.exists()
@@ -399,6 +410,13 @@ def test_an_interrupted_start_leaves_nothing(souk):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=100)
     assert process.returncode == 1
+    assert souk.processes() == []
+
+
+def test_a_system_whose_folder_was_removed_can_still_be_stopped(souk):
+    souk.ok("up", "--detach")
+    shutil.rmtree(souk.home)
+    assert "stopped" in souk.ok("down").stdout
     assert souk.processes() == []
 
 

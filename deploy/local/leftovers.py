@@ -22,11 +22,10 @@ def note_group(home: Home, pid: int, created: float) -> None:
 def find(home: Home) -> list[psutil.Process]:
     """All processes of this user that belong to the system in `home`, other than the caller."""
     noted = _noted_groups(home)
-    found = []
-    for process in psutil.process_iter():
-        if process.pid != os.getpid() and _is_ours(process, str(home.path), noted):
-            found.append(process)
-    return found
+    everybody = [process for process in psutil.process_iter() if process.pid != os.getpid()]
+    ours = {process.pid for process in everybody if _is_ours(process, str(home.path), noted)}
+    # And whoever is in a group that one of ours leads, with or without a marker.
+    return [process for process in everybody if process.pid in ours or _group(process.pid) in ours]
 
 
 def end(home: Home, grace_s: float = 5) -> int:
@@ -56,11 +55,18 @@ def _noted_groups(home: Home) -> dict[int, float]:
     return noted
 
 
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return 0
+
+
 def _is_ours(process: psutil.Process, home: str, noted: dict[int, float]) -> bool:
     try:
         if process.uids().real != os.getuid() or process.status() == psutil.STATUS_ZOMBIE:
             return False
-        created = noted.get(os.getpgid(process.pid))
+        created = noted.get(_group(process.pid))
         if created is not None and process.create_time() >= created - 1:
             return True
         return process.environ().get(MARKER) == home

@@ -33,10 +33,12 @@ def stop(system: System) -> int:
 
 def stop_and_say(system: System) -> str:
     """Stop alone, whatever state the system is in; returns what there was to do."""
-    if not system.home.run.exists():
-        return "Souk does not run."
-    with system.home.lock():
-        ended = stop(system)
+    if system.home.run.exists():
+        with system.home.lock():
+            ended = stop(system)
+    else:
+        # The folder may have been removed under a running system.
+        ended = leftovers.end(system.home)
     return "Souk is stopped." if system.supervisor_pid or ended else "Souk does not run."
 
 
