@@ -1,7 +1,7 @@
 """What all commands of `souk` share: the application, how a refusal is said, an option."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 try:
     import typer
@@ -18,7 +18,7 @@ __all__ = ["Argument", "Instance", "Option", "app", "echo", "typer"]
 class Commands(TyperGroup):
     """Turns what a command refuses into one line on stderr and its exit code."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except Refused as refusal:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -13,6 +14,9 @@ from deploy.local.fleet import Fleet, load_fleet
 from deploy.local.home import SOCKET, Home
 from deploy.local.processes import alive
 from deploy.local.settings import Settings, load
+
+if TYPE_CHECKING:
+    import requests
 
 HTTP_TIMEOUT_S = 5
 
@@ -45,7 +49,7 @@ class System:
         """Whether the supervisor runs and has come so far that it listens."""
         return self.supervisor_pid is not None and (self.home.sockets / SOCKET).exists()
 
-    def call(self, command: str, timeout_s: float = 5, **properties) -> dict:
+    def call(self, command: str, timeout_s: float = 5, **properties: str) -> dict:
         """One command to the supervisor; raises Refused when it does not answer or refuses."""
         from circus.client import CircusClient
         from circus.exc import CallError
@@ -104,7 +108,7 @@ def _noted(home: Home) -> dict | None:
     return noted if same and alive(noted["pid"]) else None
 
 
-def http():
+def http() -> "requests.Session":
     """A requests session that goes straight to this machine, whatever proxy the user has set."""
     import requests
 
@@ -113,7 +117,7 @@ def http():
     return session
 
 
-def ask(method: str, url: str, what: str, **options):
+def ask(method: str, url: str, what: str, **options: Any) -> "requests.Response":
     """One HTTP call that has to succeed; raises Refused, naming `what`, with the other side's reason."""
     import requests
 
@@ -129,7 +133,7 @@ def ask(method: str, url: str, what: str, **options):
     return answer
 
 
-def _reason(answer) -> str:
+def _reason(answer: "requests.Response") -> str:
     try:
         problem = answer.json()
         reason = problem.get("detail") or problem.get("title") or answer.text[:200]

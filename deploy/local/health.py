@@ -1,9 +1,13 @@
 """What the registry says: Consul's HTTP API, as far as the command line needs it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deploy.local.client import http
 from deploy.local.settings import Settings
+
+if TYPE_CHECKING:
+    import requests
 
 ORDER = ("passing", "warning", "critical")
 
@@ -39,7 +43,7 @@ def registered(settings: Settings, timeout_s: float = 2) -> list[Registered] | N
     ]
 
 
-def _get(session, url: str, timeout_s: float) -> dict:
+def _get(session: "requests.Session", url: str, timeout_s: float) -> dict:
     answer = session.get(url, timeout=timeout_s)
     answer.raise_for_status()
     return answer.json()

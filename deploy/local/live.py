@@ -3,11 +3,15 @@
 import json
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from deploy.local.client import System, Unreachable, ask
 from deploy.local.errors import Misused, Refused
 from deploy.local.health import registered
 from deploy.local.killing import pick
+
+if TYPE_CHECKING:
+    import requests
 
 ISSUER = "souk"
 TOKEN_LIFETIME_S = 60
@@ -41,14 +45,14 @@ def instances(system: System, service: str, which: str | None = None) -> list[tu
     return [(i.id, f"http://{i.address}:{i.port}") for i in healthy]
 
 
-def internal(system: System, service: str, method: str, path: str, which: str | None = None, **options) -> list:
+def internal(system: System, service: str, method: str, path: str, which: str | None = None, **options: Any) -> list:
     """The same internal call to every instance that is meant; the answers, in the order of the instances."""
     headers = {"Authorization": f"Bearer {service_token(system, service)}"}
     found = instances(system, service, which)
     return [ask(method, url + path, id, headers=headers, **options) for id, url in found]
 
 
-def internal_once(system: System, service: str, method: str, path: str, **options):
+def internal_once(system: System, service: str, method: str, path: str, **options: Any) -> "requests.Response":
     """An internal call to one instance: for what all replicas keep together, in their database.
 
     One that has just died is still listed for a moment, so the next one is asked.

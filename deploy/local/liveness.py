@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -92,7 +92,7 @@ class Liveness:
         """Begin, on the event loop that runs."""
         self._spawn(self._rounds())
 
-    def _spawn(self, work) -> None:
+    def _spawn(self, work: Coroutine) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -116,7 +116,7 @@ class Liveness:
         for name, replica in running.items():
             record = self.records.get(name)
             if record is None or record.pid != replica.pid:
-                record = self.records[name] = Record(replica.pid, time.monotonic())
+                record = self.records[name] = Record(replica.pid or 0, time.monotonic())
             if late:
                 record.clear()
             self._judge(replica, record)
@@ -124,9 +124,9 @@ class Liveness:
                 self._spawn(self._check(replica, record, replica.port))
 
     def _find_ports(self, replicas: list[Replica]) -> None:
-        members = groups(r.pid for r in replicas) if replicas else {}
-        for replica in replicas:
-            replica.port = listening_port(members[replica.pid])
+        searched = {replica.pid: replica for replica in replicas if replica.pid}
+        for pid, members in groups(searched).items() if searched else ():
+            searched[pid].port = listening_port(members)
 
     def _judge(self, replica: Replica, record: Record) -> None:
         if not self.window_s:

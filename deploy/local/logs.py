@@ -42,7 +42,7 @@ class Line:
         return text
 
 
-def _short(value) -> str:
+def _short(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

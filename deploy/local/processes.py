@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import psutil
 
@@ -101,7 +101,7 @@ def _send(process: psutil.Process, signum: int) -> None:
         return
 
 
-def wait_until(condition, timeout_s: float, every_s: float = 0.1) -> bool:
+def wait_until(condition: Callable[[], object], timeout_s: float, every_s: float = 0.1) -> bool:
     """Poll until `condition()` holds; False when `timeout_s` has passed before."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from collections.abc import Awaitable
 
 import psutil
+from circus.process import Process
 from circus.watcher import Watcher
 
 from deploy.local import leftovers
@@ -65,18 +67,18 @@ class Replica(Watcher):
         """When the process was started, in seconds since the epoch."""
         return next((process.started for process in self.processes.values()), None)
 
-    def spawn_process(self, recovery_wid=None):
+    def spawn_process(self, recovery_wid: int | None = None) -> float | bool:
         self.port, self.answers = None, False
         started = super().spawn_process(recovery_wid)
         if self.pid is not None:
             leftovers.note_group(self.home, self.pid, psutil.Process(self.pid).create_time())
         return started
 
-    def manage_processes(self):
+    def manage_processes(self) -> None:
         if self.is_active() and not self.retired and not self.processes and time.monotonic() >= self.start_after:
             self.spawn_process()
 
-    def reap_process(self, pid, status=None):
+    def reap_process(self, pid: int, status: int | None = None) -> None:
         process = self.processes.get(pid)
         super().reap_process(pid, status)
         # Whoever the leader has left behind, such as nginx, still holds its port.
@@ -89,7 +91,9 @@ class Replica(Watcher):
         self.early_deaths = self.early_deaths + 1 if young else 0
         self.start_after = time.monotonic() + delay_before_restart(self.early_deaths)
 
-    def kill_process(self, process, stop_signal=None, graceful_timeout=None):
+    def kill_process(
+        self, process: Process, stop_signal: int | None = None, graceful_timeout: float | None = None
+    ) -> Awaitable:
         stopping = super().kill_process(process, stop_signal, graceful_timeout)
         # A stopped process (SIGSTOP) would hear the TERM only when it goes on.
         signal_group(process.pid, signal.SIGCONT)

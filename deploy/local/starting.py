@@ -121,7 +121,7 @@ def stay(system: System) -> None:
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
     try:
-        while alive(system.supervisor_pid):
+        while system.supervisor_pid and alive(system.supervisor_pid):
             time.sleep(0.5)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -81,8 +81,8 @@ def print_table(system: System, rows: list[dict]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, side in (("service", "left"), ("instance", "left"), ("pid", "right"), ("health", "left")):
-        table.add_column(title, justify=side, no_wrap=True)
+    for title in ("service", "instance", "pid", "health"):
+        table.add_column(title, no_wrap=True)
     table.add_column("up", justify="right")
     table.add_column("memory", justify="right")
     colours = {"passing": "green", "warning": "yellow", "critical": "red"}

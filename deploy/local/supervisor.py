@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable, Generator
 
 from circus.arbiter import Arbiter
 from circus.commands.base import Command
@@ -51,7 +52,7 @@ class Supervisor(Arbiter):
         env = fleets.environment(self.settings, self.fleet, service)
         return Replica(self.home, service, number, env, self.settings.stop_timeout_s)
 
-    def manage_watchers(self):
+    def manage_watchers(self) -> None:
         """Reap the dead and start what is due, several times a second.
 
         Not circus' own, which refuses to look while another command is at work.
@@ -62,12 +63,12 @@ class Supervisor(Arbiter):
                 replica.manage_processes()
 
     @gen.coroutine
-    def start_watchers(self, watcher_iter_func=None):
+    def start_watchers(self, watcher_iter_func: Callable | None = None) -> Generator:
         yield super().start_watchers(watcher_iter_func)
         self.liveness.start()
 
     @gen.coroutine
-    def _stop_watchers(self, close_output_streams=False, watcher_iter_func=None):  # noqa: ARG002
+    def _stop_watchers(self, *_: object, **__: object) -> Generator:
         """Everything at once, and the registry when nobody needs it any more to take its leave."""
         yield [w._stop() for w in [*self.watchers, *self.leaving] if w.service.name != "registry"]
         yield [w._stop() for w in self.watchers if w.service.name == "registry"]
@@ -84,7 +85,7 @@ class Supervisor(Arbiter):
         return replica
 
     @gen.coroutine
-    def retire(self, replica: Replica):
+    def retire(self, replica: Replica) -> Generator:
         """Stop a replica gracefully and forget it.
 
         Not circus' `rm`: that one locks the arbiter until the process has drained, and a replica that crashes
@@ -123,7 +124,7 @@ class Retire(Command):
     name = "retire"
     properties = ["name"]
 
-    def execute(self, arbiter: Supervisor, props: dict):
+    def execute(self, arbiter: Supervisor, props: dict) -> Awaitable:
         replica = arbiter._watchers_names.get(props["name"])
         if replica is None:
             raise MessageError(f"there is no replica {props['name']}")
