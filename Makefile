@@ -1,6 +1,6 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check load lock clean
+.PHONY: help setup up down status test check load bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
@@ -27,6 +27,9 @@ check: setup  ## style, types, import rules, the house's sizes, links in the doc
 
 load: setup  ## put load on the running shop
 	@$(PYTHON_IN_VENV) -m loadtests
+
+bench: setup  ## what costs how much: start, memory, latency, spread; each beside what is promised
+	@$(PYTHON_IN_VENV) -m bench
 
 lock: setup  ## write requirements.txt anew from pyproject.toml
 	@sh deploy/lock.sh

@@ -129,13 +129,14 @@ class System:
         lines = [line for file in files for line in file.read_text().splitlines()]
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
-    def processes(self) -> list[psutil.Process]:
-        """Every process of this system that lives, whoever started it."""
+    def processes(self, groups: set[int] = frozenset()) -> list[psutil.Process]:
+        """Every process of this system that lives: by its marker, or in one of the groups or of those seen before."""
+        groups = self._groups | groups
         found = []
         for process in psutil.process_iter():
             # nginx writes its title over its environment, so the marker alone would miss it.
             with suppress(psutil.Error, ProcessLookupError):
-                ours = os.getpgid(process.pid) in self._groups
+                ours = os.getpgid(process.pid) in groups
                 ours = ours or process.environ().get("SOUK_FLEET") == str(self.home)
                 if ours and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)

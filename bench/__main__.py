@@ -1,0 +1,36 @@
+"""`make bench`: every benchmark, one after the other, each with its table. Takes a few minutes.
+
+python -m bench [start memory order_latency last_pieces spread registration_latency]
+"""
+
+import sys
+
+from bench import last_pieces, memory, order_latency, registration_latency, spread, start
+from bench.system import System
+
+ALONE = {"start": start.run, "registration_latency": registration_latency.run}
+ON_A_SYSTEM = {
+    "memory": memory.run,
+    "order_latency": order_latency.run,
+    "last_pieces": last_pieces.run,
+    "spread": spread.run,
+}
+
+
+def main(wanted: list[str]) -> int:
+    if unknown := set(wanted) - {*ALONE, *ON_A_SYSTEM}:
+        print(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join([*ALONE, *ON_A_SYSTEM])}")
+        return 2
+    for name, run in ALONE.items():
+        if name in wanted or not wanted:
+            run()
+    if shared := [run for name, run in ON_A_SYSTEM.items() if name in wanted or not wanted]:
+        with System() as system:
+            system.up()
+            for run in shared:
+                run(system)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
