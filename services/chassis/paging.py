@@ -29,7 +29,7 @@ class Page(BaseModel):
 class OperatorPage(Page):
     """An operator may take larger pages."""
 
-    limit: int = Field(default=100, ge=1, le=1000)
+    limit: int = Field(default=20, ge=1, le=1000)
 
 
 def encode_cursor(value: Any) -> str:

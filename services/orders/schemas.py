@@ -27,7 +27,6 @@ class PlaceOrder(Body):
 
 
 class OrdersQuery(OperatorPage):
-    limit: int = Field(default=20, ge=1, le=1000)
     scope: Literal["mine", "all"] = "mine"
 
 

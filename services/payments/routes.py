@@ -20,7 +20,7 @@ internal_routes = APIBlueprint("internal", __name__, url_prefix="/internal")
 @requires()
 @answers(PaymentAnswer)
 def show(order_id: str) -> dict[str, Any]:
-    """The payment of one's own order; 404 before it exists, and for another customer's."""
+    """The payment of one's own order; 404 before it exists, 403 for another customer's."""
     return payment_answer(usecases.get_payment(app_database(), caller(), order_id))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from chassis.database import Database, after_commit, insert_new, utc_now
-from chassis.errors import Conflict, DeadlinePassed, NotFound, Unavailable
+from chassis.errors import Conflict, DeadlinePassed, Forbidden, NotFound, Unavailable
 from chassis.identity import Caller
 from chassis.inbox import Event, first_delivery
 from chassis.paging import decode_cursor, paged
@@ -72,13 +72,13 @@ def charge_now(bank: Bank, wanted: ChargeNow) -> dict[str, Any]:
 
 
 def get_payment(database: Database, caller: Caller, order_id: str) -> Payment:
-    """Raises NotFound, for another customer's payment too."""
+    """Raises NotFound, or Forbidden for another customer's payment."""
     with database.reading() as session:
         payment = session.get(Payment, order_id)
     if payment is None or payment.amount_cents is None:  # a tombstone is no payment yet
         raise NotFound(f"there is no payment for an order {order_id}")
     if payment.customer_id != caller.id and "operator" not in caller.roles:
-        raise NotFound(f"there is no payment for an order {order_id}")
+        raise Forbidden("this is the payment of another customer's order")
     return payment
 
 

@@ -33,7 +33,8 @@ class Postman:
         """What waits in the outboxes, oldest first within each."""
         waiting = []
         columns = [deliveries.c[name] for name in ("seq", "type", "subscriber", "body")]
-        pending = select(*columns).where(deliveries.c.state == "pending").order_by(deliveries.c.seq)
+        to_us = deliveries.c.subscriber.in_(self.shop.clients)
+        pending = select(*columns).where(deliveries.c.state == "pending", to_us).order_by(deliveries.c.seq)
         for name in self.shop.emitters():
             with self.shop.database(name).reading() as session:
                 waiting += [Letter(name, **row) for row in session.execute(pending).mappings()]

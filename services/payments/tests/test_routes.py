@@ -28,9 +28,9 @@ def test_a_customer_sees_the_payment_of_an_order(app, client):
     assert response.json.items() >= expected.items()
 
 
-def test_the_payment_of_another_customer_does_not_exist(app, client):
+def test_the_payment_of_another_customer_is_forbidden(app, client):
     take(app, requested())
-    assert_problem(client.get("/api/payments/order-1", headers=BOB), 404)
+    assert_problem(client.get("/api/payments/order-1", headers=BOB), 403)
     assert_problem(client.get("/api/payments/order-2", headers=BOB), 404)
     assert client.get("/api/payments/order-1", headers=as_operator()).status_code == 200
 
