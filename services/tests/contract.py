@@ -1,4 +1,4 @@
-"""The two tables of docs/contract.md, for the tests that hold the services to them."""
+"""Reads tables in pages, and the two of docs/contract.md, for the tests that hold the services to them."""
 
 import re
 from dataclasses import dataclass
@@ -32,24 +32,27 @@ class EventType:
     data: frozenset[str]
 
 
-def rows(heading):
-    """The cells of each line of the table below a heading."""
-    section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("| `")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+def table(text):
+    """The cells of each line of the first table in a text, less its heading."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def words(cell):
-    return re.findall(r"`([^`]+)`", cell)
+def words(cell, pattern="`([^`]+)`"):
+    return re.findall(pattern, cell)
+
+
+def section(heading):
+    return PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 def calls():
-    for call, who, answer, members in rows("The public API"):
+    for call, who, answer, members in table(section("The public API")):
         method, path = words(call)[0].split()
         statuses = tuple(int(status) for status in re.findall(r"\d+", answer))
         yield Call(method, path, who, statuses, members.startswith("a list of"), frozenset(words(members)))
 
 
 def events():
-    for type_, emitter, _, data in rows("The events"):
+    for type_, emitter, _, data in table(section("The events")):
         yield EventType(words(type_)[0], emitter, frozenset(words(data)))
