@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -31,7 +32,6 @@ class Souk:
         self.toys = make_toys(folder / "toys")
         self.started = []
         self.home = home or folder / "home"
-        # The replicas' temporary ports must not be taken for the two fixed ones, so these lie below their range.
         self.gateway_port, self.registry_port = free_port(), free_port()
         self.env = {**os.environ, **env}
         self.env |= {
@@ -107,17 +107,12 @@ class Souk:
 
 
 def free_port():
-    low, high = 20000, 32000
-    for port in range(low + os.getpid() * 7 % (high - low), high):
+    """A port below those that the kernel gives to others."""
+    while True:
+        port = random.randrange(20000, 32000)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            if port not in free_port.given:
-                free_port.given.add(port)
-                return port
-    raise AssertionError("no free port")
-
-
-free_port.given = set()
+            return port
 
 
 def until(condition, explain=lambda: ""):

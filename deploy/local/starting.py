@@ -11,7 +11,6 @@ from deploy.local.client import System, find_system, note_system
 from deploy.local.errors import Refused
 from deploy.local.fleet import MARKER, log_file
 from deploy.local.health import answers
-from deploy.local.home import SOCKET
 from deploy.local.logs import tail
 from deploy.local.prepare import prepare
 from deploy.local.status import collect
@@ -39,7 +38,10 @@ def start(system: System, said: Callable[[str], None]) -> System:
             said("preparing the databases")
             prepare(settings, system.fleet, lambda name: said(f"prepared {name}"))
             said("starting the processes")
-            system = System(settings, _start_supervisor(system))
+            supervisor = _start_supervisor(system)
+            # From here on `stop` has to know whom to stop, whatever interrupts us.
+            system = System(settings, supervisor.pid)
+            _wait_for_control(system, supervisor)
             _wait(system, said)
         except BaseException:
             stop(system)
@@ -47,7 +49,7 @@ def start(system: System, said: Callable[[str], None]) -> System:
     return system
 
 
-def _start_supervisor(system: System) -> int:
+def _start_supervisor(system: System) -> subprocess.Popen:
     log = system.home.logs / "supervisor.log"
     env = {**os.environ, **system.settings.as_environment(), MARKER: str(system.home.path)}
     with log.open("a") as file:
@@ -60,12 +62,16 @@ def _start_supervisor(system: System) -> int:
             start_new_session=True,
         )
     note_system(system.settings, process.pid)
+    return process
+
+
+def _wait_for_control(system: System, supervisor: subprocess.Popen) -> None:
     deadline = time.monotonic() + system.settings.start_timeout_s
-    while not (system.home.sockets / SOCKET).exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise Refused(f"the supervisor did not start; its last words:\n{tail(log)}")
+    while not system.controllable:
+        if supervisor.poll() is not None or time.monotonic() > deadline:
+            words = tail(system.home.logs / "supervisor.log")
+            raise Refused(f"the supervisor did not start; its last words:\n{words}")
         time.sleep(0.02)
-    return process.pid
 
 
 def _wait(system: System, said: Callable[[str], None]) -> None:

@@ -19,8 +19,12 @@ def stop(system: System) -> int:
     """Stop gracefully, then end whatever is left. Returns how many processes had to be ended."""
     pid = system.supervisor_pid
     if pid is not None and alive(pid):
-        with suppress(Refused):
+        try:
             system.call("quit")
+        except Refused:
+            # It has not come so far that it listens, or it hangs.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         patience = system.settings.stop_timeout_s + SUPERVISOR_S
         if not wait_until(lambda: not alive(pid), patience):
             # Before its replicas, or it would start them again.

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Generator
 
 from circus.arbiter import Arbiter
 from circus.commands.base import Command
@@ -35,6 +35,7 @@ class Supervisor(Arbiter):
         self.fleet = fleets.load_fleet(settings)
         sockets = self.home.make_sockets_folder()
         self.leaving: list[Replica] = []
+        self._stopping: bool
         super().__init__(
             [],
             endpoint=f"ipc://{sockets / SOCKET}",
@@ -63,9 +64,20 @@ class Supervisor(Arbiter):
                 replica.manage_processes()
 
     @gen.coroutine
-    def start_watchers(self, watcher_iter_func: Callable | None = None) -> Generator:
-        yield super().start_watchers(watcher_iter_func)
+    def start_watchers(self, *_: object) -> Generator:
+        """Start all, and cease when `stop` is called meanwhile."""
+        for replica in self.iter_watchers():
+            if not self._stopping:
+                yield replica._start()
         self.liveness.start()
+
+    @gen.coroutine
+    def stop(self) -> Generator:
+        """Stop all and end. Not circus' own, which refuses while another command is at work."""
+        if not self._stopping:
+            self._stopping = True
+            yield self._stop_watchers()
+            self.loop.add_callback(self.loop.stop)
 
     @gen.coroutine
     def _stop_watchers(self, *_: object, **__: object) -> Generator:
@@ -115,6 +127,8 @@ class Begin(Command):
     properties = ["service"]
 
     def execute(self, arbiter: Supervisor, props: dict) -> dict:
+        if arbiter._stopping:
+            raise MessageError("everything is being stopped")
         return {"name": arbiter.begin(arbiter.fleet.get(props["service"])).name}
 
 
