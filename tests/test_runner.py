@@ -395,14 +395,25 @@ def test_in_the_foreground_a_signal_ends_everything(souk, signum):
     assert souk.processes() == []
 
 
+def test_in_the_foreground_a_dead_supervisor_takes_everything_down(souk):
+    process = souk.start("up")
+    until(lambda: process.poll() is not None or len(passing(souk)) == 4)
+    os.kill(souk.supervisor_pid(), signal.SIGKILL)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "the supervisor has died" in err
+    assert souk.processes() == []
+
+
 def passing(souk):
     return [row for row in souk.instances() if row["health"] == "passing"]
 
 
-def test_an_interrupted_start_leaves_nothing(souk):
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_start_leaves_nothing(souk, signum):
     process = souk.start("up", "--detach", PEARS__DELAY_S="600")
     until(lambda: (souk.home / "run" / "system.json").exists())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signum)
     process.communicate(timeout=100)
     assert process.returncode == 1
     assert souk.processes() == []

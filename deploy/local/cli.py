@@ -17,6 +17,7 @@ def up(detach: Annotated[bool, Option("--detach", "-d", help="Return when the sy
         echo("Souk runs already; nothing is changed.")
         show.table(system)
         return
+    starting.hear_signals()
     with show.progress() as said:
         system = starting.start(system, said)
     show.table(system)

@@ -59,7 +59,7 @@ def _start(system: System, service: str, port: int) -> subprocess.Popen:
 def _bring_back(system: System, service: str, count: int) -> None:
     if not count:
         return
-    with system.home.lock():
+    with system.home.lock(wait_s=system.settings.start_timeout_s):
         missing = count - len(scaling.of_service(system, service))
         names = [scaling.begin(system, service) for _ in range(missing)]
         scaling.wait_passing(system, names, _say)

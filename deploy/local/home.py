@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,9 +100,14 @@ class Home:
                 entry.unlink()
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """One changing command at a time. The kernel frees it when its process ends, however it ends."""
-        held = take_lock(self.run / "souk.lock")
+    def lock(self, wait_s: float = 0) -> Iterator[None]:
+        """One changing command at a time; raises Refused when another is at work for longer than `wait_s`.
+
+        The kernel frees it when its process ends, however it ends.
+        """
+        deadline = time.monotonic() + wait_s
+        while (held := take_lock(self.run / "souk.lock")) is None and time.monotonic() < deadline:
+            time.sleep(0.1)
         if held is None:
             raise Refused(f"another souk command is at work on {self.path}: wait until it is done")
         with held:

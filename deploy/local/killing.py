@@ -34,10 +34,15 @@ def kill(system: System, service: str, instance: str | None, name: str | None, s
     _send(row, name)
     if seconds is None:
         return f"{name} sent to {row['id']} (pid {row['pid']})"
-    time.sleep(seconds)
-    if all(replica["pid"] != row["pid"] for replica in system.replicas()):
+    try:
+        time.sleep(seconds)
+    finally:
+        # Also when we are interrupted: nobody else would wake it.
+        replaced = all(replica["pid"] != row["pid"] for replica in system.replicas())
+        if not replaced:
+            _send(row, "CONT")
+    if replaced:
         return f"{row['id']} was stopped and replaced before its {seconds:g} s were over (LIVENESS_S decides)"
-    _send(row, "CONT")
     return f"{row['id']} (pid {row['pid']}) stood still for {seconds:g} s"
 
 

@@ -29,6 +29,7 @@ class Found(Enum):
     BUSY = "took the connection and did not answer"
     REFUSED = "refused the connection"
     SILENT = "did not take the connection"
+    NEVER = "has not answered once since its start"
 
 
 @dataclass
@@ -69,7 +70,7 @@ def verdict(record: Record, now: float, window_s: float, busy_s: float, start_s:
     ends.
     """
     if record.answered is None:
-        return Found.SILENT if now - record.seen > start_s else None
+        return Found.NEVER if now - record.seen > start_s else None
     for found, limit in ((Found.SILENT, window_s), (Found.BUSY, busy_s), (Found.REFUSED, busy_s)):
         enough = record.failures.get(found, 0) >= FEWEST_FAILURES
         if enough and now - record.since[found] >= limit:
@@ -133,7 +134,6 @@ class Liveness:
             return
         limits = (self.window_s, self.settings.liveness_busy_s, self.settings.start_timeout_s)
         why = verdict(record, time.monotonic(), *limits)
-        replica.answers = record.answered is not None and not record.failures
         if why:
             logger.warning("%s (pid %d) %s: killed", replica.name, record.pid, why.value)
             self.records.pop(replica.name)

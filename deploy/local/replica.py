@@ -55,7 +55,6 @@ class Replica(Watcher):
         self.start_after = 0.0
         self.retired = False
         self.port: int | None = None
-        self.answers = False
 
     @property
     def pid(self) -> int | None:
@@ -68,7 +67,7 @@ class Replica(Watcher):
         return next((process.started for process in self.processes.values()), None)
 
     def spawn_process(self, recovery_wid: int | None = None) -> float | bool:
-        self.port, self.answers = None, False
+        self.port = None
         started = super().spawn_process(recovery_wid)
         if self.pid is not None:
             leftovers.note_group(self.home, self.pid, psutil.Process(self.pid).create_time())
@@ -109,7 +108,6 @@ class Replica(Watcher):
             "port": self.port,
             "started": self.started,
             "stopping": self.retired or self.is_stopping(),
-            "answers": self.answers,
             "deaths": self.deaths,
             "last_exit": self.last_exit,
         }

@@ -1,6 +1,7 @@
 """The story of `souk up`."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,10 +14,12 @@ from deploy.local.fleet import MARKER, log_file
 from deploy.local.health import answers
 from deploy.local.logs import tail
 from deploy.local.prepare import prepare
+from deploy.local.processes import alive
 from deploy.local.status import collect
 from deploy.local.stopping import stop
 
 POLL_S = 0.2
+ALIVE_S = 0.5
 # One early death may be bad luck; the second one within a start is a loop.
 DEATHS_TOO_MANY = 2
 
@@ -27,6 +30,7 @@ def start(system: System, said: Callable[[str], None]) -> System:
     Raises Refused with the process that failed and the end of its log.
     """
     home, settings = system.home, system.settings
+    os.umask(0o077)  # databases and logs are nobody else's business
     home.create()
     with home.lock():
         if (running := find_system()).supervisor_pid is not None:
@@ -118,17 +122,24 @@ def _refuse_crash_loops(system: System) -> None:
 
 
 def stay(system: System) -> None:
-    """In the foreground until the system ends, or until Ctrl-C, which stops it."""
-    import signal
-
-    from deploy.local.processes import alive
-
-    # A closed terminal or a `kill` stops it as well.
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.default_int_handler)
+    """In the foreground until the system is stopped; Ctrl-C stops it. Raises Refused when its supervisor dies."""
     try:
         while system.supervisor_pid and alive(system.supervisor_pid):
-            time.sleep(0.5)
+            time.sleep(ALIVE_S)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stop(system)
+        with system.home.lock(wait_s=ALIVE_S):
+            stop(system)
+        return
+    with system.home.lock(wait_s=system.settings.stop_timeout_s):
+        # `souk down` leaves no such note.
+        if system.home.system_file.exists():
+            stop(system)
+            log = system.home.logs / "supervisor.log"
+            raise Refused(f"the supervisor has died, so everything is stopped; the end of {log}:\n{tail(log)}")
+
+
+def hear_signals() -> None:
+    """A `kill`, or a closed terminal, is heard like Ctrl-C: what was started is stopped."""
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.default_int_handler)

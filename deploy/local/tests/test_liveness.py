@@ -69,7 +69,7 @@ def test_taking_a_connection_ends_the_silence():
 def test_a_starting_process_has_the_time_of_a_start():
     record = fail(Record(1, seen=0.0), Found.SILENT, 1.0, 2.0, 3.0, 4.0)
     assert judge(record, 59) is None
-    assert judge(record, 61) is Found.SILENT
+    assert judge(record, 61) is Found.NEVER
 
 
 def test_a_crash_loop_is_damped_and_a_single_crash_is_not():
