@@ -11,6 +11,7 @@ monkey.patch_all()  # before anything else is imported, as Locust needs it
 import argparse  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+from contextlib import suppress  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -18,9 +19,12 @@ import requests  # noqa: E402
 from locust.env import Environment  # noqa: E402
 from locust.log import setup_logging  # noqa: E402
 from rich.console import Console  # noqa: E402
+from rich.markup import escape  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from loadtests.shoppers import Shopper  # noqa: E402
+
+STOP_TIMEOUT_S = 60  # more than an order may take to settle
 
 
 def arguments() -> argparse.Namespace:
@@ -42,27 +46,39 @@ def main() -> int:
     try:
         requests.get(f"{options.host}/api/catalog/products", timeout=5).raise_for_status()
     except requests.RequestException as error:
-        console.print(f"[red]the shop at {options.host} does not answer[/]; start it with `make up` ({error})")
+        why = escape(str(error))
+        console.print(f"[red]the shop at {options.host} does not answer[/]; start it with `make up` ({why})")
         return 2
     setup_logging("WARNING")
-    stats = run(options)
+    return report(run(options), console)
+
+
+def report(runner: Any, console: Console) -> int:
+    """Print what was measured and what went wrong. Returns the exit code."""
+    stats = runner.environment.stats
     console.print(table(stats))
-    failed = stats.total.num_failures
-    for error in stats.errors.values():
-        console.print(f"[red]{error.occurrences} x {error.method} {error.name}: {error.error}")
-    settled = stats.get("order settles", "journey").num_requests
-    console.print(f"{settled} orders settled, {failed} failures")
-    return 1 if failed or not settled else 0
+    for failure in stats.errors.values():
+        console.print(f"[red]{failure.occurrences} x {failure.method} {failure.name}: {escape(str(failure.error))}")
+    for crash in runner.exceptions.values():
+        console.print(f"[red]{crash['count']} x a shopper gave up: {escape(crash['msg'])}")
+    failed = stats.total.num_failures + sum(crash["count"] for crash in runner.exceptions.values())
+    settled = stats.get("order settles", "journey")
+    console.print(f"{settled.num_requests - settled.num_failures} orders settled, {failed} failures")
+    return 1 if failed or not settled.num_requests else 0
 
 
 def run(options: argparse.Namespace) -> Any:
-    """Load the shop, let the journeys under way end, and return Locust's statistics."""
-    environment = Environment(user_classes=[Shopper], host=options.host, stop_timeout=60)
+    """Load the shop, let the journeys under way end, and return Locust's runner with its statistics.
+
+    Ctrl-C ends it early.
+    """
+    environment = Environment(user_classes=[Shopper], host=options.host, stop_timeout=STOP_TIMEOUT_S)
     runner = environment.create_local_runner()
-    runner.start(options.users, spawn_rate=options.spawn_rate)
-    gevent.sleep(options.seconds)
+    with suppress(KeyboardInterrupt):
+        runner.start(options.users, spawn_rate=options.spawn_rate)
+        gevent.sleep(options.seconds)
     runner.quit()  # waits up to stop_timeout for each shopper's visit to end
-    return environment.stats
+    return runner
 
 
 def table(stats: Any) -> Table:

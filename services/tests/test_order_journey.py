@@ -9,7 +9,7 @@ import random
 import pytest
 
 from chassis.testing import as_user
-from loadtests.audit import (
+from loadtests.rules import (
     check,
     nobody_is_charged_twice,
     stock_equals_its_movements,
