@@ -22,16 +22,19 @@ IDLE_S = 10
 LIBRARIES = (
     "flask", "apiflask", "pydantic", "gunicorn.app.base", "gunicorn.workers.gthread", "sqlalchemy.orm", "alembic",
     "psycopg", "requests", "urllib3", "pybreaker", "jwt", "cryptography.hazmat.primitives.asymmetric.ec", "argon2",
-    "structlog", "prometheus_client", "flask_wtf", "jinja2", "limits", "circus.arbiter", "typer", "rich", "psutil",
-    "gevent", "locust",
+    "structlog", "prometheus_client", "flask_wtf", "jinja2", "limits", "circus.arbiter", "typer", "rich.console",
+    "psutil", "gevent", "locust",
 )  # fmt: skip
 MEASURE = """
-import psutil, sys, time
-me = psutil.Process()
-before, began = me.memory_full_info(), time.process_time()
+import time
+def size():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()[1:]
+    found = {{line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines}}
+    return found["Rss"], found["Pss"]
+before, began = size(), time.process_time()
 import {library}
-cpu, after = time.process_time() - began, me.memory_full_info()
-print(after.rss - before.rss, after.pss - before.pss, cpu)
+cpu, after = time.process_time() - began, size()
+print(after[0] - before[0], after[1] - before[1], cpu)
 """
 
 

@@ -8,6 +8,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 
 from bench.system import System, eventually
 from bench.table import show
@@ -25,14 +26,14 @@ def through_the_gateway(port: int, requests: int, path: str = PATH) -> Counter[s
 
     def ask(share: int, count: Counter[str]) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        for _ in range(share):
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.headers["X-Cache"] is not None:
-                raise AssertionError(f"the cache is on: {answer.headers['X-Cache']}")
-            count[answer.headers["X-Served-By"]] += 1
-        connection.close()
+        with closing(connection):
+            for _ in range(share):
+                connection.request("GET", path)
+                answer = connection.getresponse()
+                answer.read()
+                if answer.headers["X-Cache"] is not None:
+                    raise AssertionError(f"the cache is on: {answer.headers['X-Cache']}")
+                count[answer.headers["X-Served-By"]] += 1
 
     return _in_threads(ask, requests)
 

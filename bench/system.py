@@ -49,6 +49,7 @@ class System:
             "SOUK_HOME": str(self.home),
             "GATEWAY_PORT": str(self.gateway_port),
             "REGISTRY_PORT": str(self.registry_port),
+            "START_TIMEOUT_S": "180",  # a busy machine is no failure
         } | settings
         self._customers: list[Customer] = []
         self._groups: set[int] = set()
@@ -80,7 +81,7 @@ class System:
         """One `souk` command, whatever its exit code."""
         return subprocess.run(
             [SOUK, *words], env=self.env, cwd=PROJECT, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=180, check=False,
+            timeout=240, check=False,
         )  # fmt: skip
 
     def souk(self, *words: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from bench.rush import crowd, follow_all, order_at_once
 from bench.system import eventually
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
 SKU, PIECES, CUSTOMERS = "SOUK-000030", 10, 50
 
 

@@ -7,13 +7,12 @@ import pytest
 from bench.system import System
 from registry.testing import consul_binary, start_consul
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
 @pytest.mark.skipif(
     not consul_binary(), reason="there is no Consul: put `consul` on the PATH, or its path in CONSUL_BIN"
 )
-@pytest.mark.timeout(180)
 def test_an_order_is_confirmed_with_a_real_consul(tmp_path: Path) -> None:
     with start_consul(tmp_path) as consul, System(DISCOVERY_URL=f"consul://127.0.0.1:{consul.port}") as system:
         system.up()
