@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtests", description="Shoppers against the running shop.")
     parser.add_argument("--host", default=f"http://127.0.0.1:{port}", help="the shop's address")
     parser.add_argument("--users", type=int, default=10, help="how many shoppers (default 10)")
-    parser.add_argument("--spawn-rate", type=float, default=5, help="new shoppers a second (default 5)")
+    parser.add_argument("--spawn-rate", type=float, default=2, help="new shoppers a second (default 2)")
     parser.add_argument("--seconds", type=float, default=60, help="how long (default 60)")
     options = parser.parse_args()
     if options.users < 1 or options.seconds <= 0 or options.spawn_rate <= 0:

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 SEARCHES = ("lamp", "tea", "silver", "carpet", "spice", "bowl", "scarf", "leather")
 ENDS = ("CONFIRMED", "CANCELLED")
 ACCESS_TOKEN_S = 600  # renewed well before accounts' 900 s are over
+COME_AGAIN = (429, 503)
+MOST_WAITS = 10
 SETTLE_S = 45.0  # an order has 30 s before its deadline cancels it
 
 
@@ -27,9 +29,12 @@ class Answer(Protocol):
 
 
 class Request(Protocol):
-    """`request(method, path, name=..., json=..., headers=...)`; `name` is the step in the report."""
+    """`request(method, path, name=..., json=..., headers=...)`; `name` is the step in the report.
 
-    def __call__(self, method: str, path: str, *, name: str, **options: Any) -> Answer: ...
+    may_wait: being told to come again later (`Retry-After`) is no failure.
+    """
+
+    def __call__(self, method: str, path: str, *, name: str, may_wait: bool = False, **options: Any) -> Answer: ...
 
 
 @dataclass
@@ -53,15 +58,27 @@ def sign_up(shop: Shop) -> None:
     """Open an account. Its password is random and known to this shopper only."""
     shop.password = uuid.UUID(int=shop.rng.getrandbits(128)).hex
     body = {"email": shop.email, "password": shop.password, "name": "A shopper"}
-    shop.request("POST", "/api/accounts/users", name="sign up", json=body)
+    _patiently(shop, "/api/accounts/users", "sign up", body)
     sign_in(shop)
 
 
 def sign_in(shop: Shop) -> None:
     body = {"email": shop.email, "password": shop.password}
-    answer = shop.request("POST", "/api/accounts/tokens", name="sign in", json=body)
+    answer = _patiently(shop, "/api/accounts/tokens", "sign in", body)
     if answer.status_code == 200:
         shop.token, shop.signed_in_at = answer.json()["access_token"], time.monotonic()
+
+
+def _patiently(shop: Shop, path: str, name: str, body: dict[str, Any]) -> Answer:
+    """Passwords are dear to check, so accounts tells a crowd to come again, and a good client does."""
+    for _ in range(MOST_WAITS):
+        answer = shop.request("POST", path, name=name, json=body, may_wait=True)
+        if answer.status_code not in COME_AGAIN or "Retry-After" not in answer.headers:
+            return answer
+        pause = float(answer.headers["Retry-After"])
+        shop.report(f"waits to {name}", pause, None)
+        shop.sleep(pause)
+    return shop.request("POST", path, name=name, json=body)
 
 
 def browse(shop: Shop) -> list[dict[str, Any]]:
@@ -121,7 +138,7 @@ def visit(shop: Shop) -> None:
     if time.monotonic() - shop.signed_in_at > ACCESS_TOKEN_S:
         sign_in(shop)
     products = browse(shop)
-    if products and shop.rng.random() < 0.75:
+    if products and shop.token and shop.rng.random() < 0.75:
         items = fill_cart(shop, products)
         if items and (order := check_out(shop, items)) is not None:
             follow(shop, order)

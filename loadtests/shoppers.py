@@ -38,8 +38,13 @@ class Shopper(FastHttpUser):
     def visit(self) -> None:
         journeys.visit(self.shop)
 
-    def _request(self, method: str, path: str, *, name: str, **options: Any) -> Any:
-        return self.client.request(method, path, name=name, **options)
+    def _request(self, method: str, path: str, *, name: str, may_wait: bool = False, **options: Any) -> Any:
+        if not may_wait:
+            return self.client.request(method, path, name=name, **options)
+        with self.client.request(method, path, name=name, catch_response=True, **options) as answer:
+            if answer.status_code in journeys.COME_AGAIN and "Retry-After" in answer.headers:
+                answer.success()
+            return answer
 
     def _report(self, step: str, seconds: float, error: str | None) -> None:
         self.environment.events.request.fire(

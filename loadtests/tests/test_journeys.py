@@ -22,7 +22,7 @@ class Day:
             sleep=lambda seconds: None,
         )
 
-    def request(self, method, path, *, name, json=None, headers=None):
+    def request(self, method, path, *, name, may_wait=False, json=None, headers=None):
         self.sent.append((method, path, json, headers))
         status, body, answered = self.fake.answer(method, path, json)
         return SimpleNamespace(status_code=status, headers=answered, json=lambda: body)
@@ -75,6 +75,18 @@ def test_an_order_that_does_not_end_is_reported(monkeypatch):
 def test_a_shop_that_is_partly_away_does_not_stop_a_shopper(broken):
     day = Day(broken=[broken]).go()
     assert broken in {step.partition("?")[0] for step in day.steps()}
+
+
+def test_whoever_is_told_to_come_again_does_so_and_buys_nothing_before():
+    day = Day(broken=["POST /api/accounts/tokens"])
+    journeys.sign_up(day.shop)
+    assert {name for name, *_ in day.reports} == {"waits to sign in"}
+    journeys.visit(day.shop)
+    assert day.steps().count("POST /api/accounts/tokens") == 2 * (journeys.MOST_WAITS + 1)
+    assert "POST /api/orders" not in day.steps()
+    day.fake.broken.clear()
+    day.go()
+    assert "POST /api/orders" in day.steps()
 
 
 def test_a_token_is_renewed_before_it_ends(monkeypatch):
