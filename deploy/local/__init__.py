@@ -4,6 +4,6 @@ It decides what is started with which environment, keeps it running, and takes i
 It imports no service: it starts `python -m SERVICE serve` and speaks HTTP.
 
 Reading order: settings, home, fleet (what there is) -> cli -> starting (the story of `souk up`), preflight,
-leftovers, prepare -> supervisor, replica, liveness (the process that stays) -> client, status (how the
+leftovers, prepare -> supervisor, control, replica, liveness (the process that stays) -> client, status (how the
 command line sees it) -> stopping, scaling, killing, live, logs, trace, events, dev.
 """

@@ -59,7 +59,9 @@ def parse(text: str, source: str) -> Line:
 
 def log_files(home: Home, service: str | None = None) -> list[Path]:
     """The logs of all replicas there were, or of one service's."""
-    return sorted(home.logs.glob(f"{service}-*.log" if service else "*.log"))
+    if service is None:
+        return sorted(home.logs.glob("*.log"))
+    return sorted([*home.logs.glob(f"{service}-*.log"), *home.logs.glob(f"{service}.log")])
 
 
 def lines(home: Home, service: str | None, following: bool) -> Iterator[Line]:

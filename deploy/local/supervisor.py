@@ -1,21 +1,22 @@
 """The process that stays: circus' arbiter with one watcher per replica, and the liveness checks.
 
 `python -m deploy.local.supervisor`, started by `souk up`. The command line speaks to it over circus' own
-socket, with three commands beside those of circus: `replicas`, `begin` and `retire`.
+socket, with the commands in `control.py` beside those of circus.
 """
 
+import json
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Generator
+from collections.abc import Generator
+from datetime import UTC, datetime
 
 from circus.arbiter import Arbiter
-from circus.commands.base import Command
-from circus.exc import MessageError
 from tornado import gen
 
+from deploy.local import control  # noqa: F401 (circus finds commands by their classes)
 from deploy.local import fleet as fleets
 from deploy.local import settings as runner_settings
 from deploy.local.home import SOCKET, Home, take_lock
@@ -111,43 +112,26 @@ class Supervisor(Arbiter):
         self.leaving.remove(replica)
 
 
-class Replicas(Command):
-    """All replicas, those that are leaving included"""
+class JsonLines(logging.Formatter):
+    """The same form as the services' logs, so that `souk logs` reads them together."""
 
-    name = "replicas"
-
-    def execute(self, arbiter: Supervisor, props: dict) -> dict:  # noqa: ARG002
-        return {"replicas": [replica.describe() for replica in [*arbiter.watchers, *arbiter.leaving]]}
-
-
-class Begin(Command):
-    """Start one more replica of a service"""
-
-    name = "begin"
-    properties = ["service"]
-
-    def execute(self, arbiter: Supervisor, props: dict) -> dict:
-        if arbiter._stopping:
-            raise MessageError("everything is being stopped")
-        return {"name": arbiter.begin(arbiter.fleet.get(props["service"])).name}
-
-
-class Retire(Command):
-    """Stop one replica gracefully and forget it"""
-
-    name = "retire"
-    properties = ["name"]
-
-    def execute(self, arbiter: Supervisor, props: dict) -> Awaitable:
-        replica = arbiter._watchers_names.get(props["name"])
-        if replica is None:
-            raise MessageError(f"there is no replica {props['name']}")
-        return arbiter.retire(replica)
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "service": "supervisor",
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
 
 
 def main() -> None:
     """Run until told to quit. Exit code 1 when another supervisor runs this system."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO, force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     settings = runner_settings.load()
     held = take_lock(Home(settings.home).run / LOCK)
     if held is None:
