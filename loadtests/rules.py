@@ -65,7 +65,7 @@ def a_confirmed_order_took_its_stock(books: Books) -> Iterator[Finding]:
         if order["state"] == "CONFIRMED":
             reservation = books.reservations.get(order["id"], {"state": "missing", "lines": []})
             if reservation["state"] != COMMITTED or _quantities(reservation) != _quantities(order):
-                detail = f"the reservation is {reservation['state']}: {_quantities(reservation)}"
+                detail = f"the reservation is {reservation['state']}: {dict(_quantities(reservation))}"
                 yield Finding("a confirmed order took exactly its stock", order["id"], detail)
 
 
