@@ -8,6 +8,7 @@ Reading order, as a request meets the files:
     main.py          `python -m orders serve | migrate | seed`
     settings.py      the environment becomes one checked object
     serve.py         gunicorn: bind, fork, register, drain, leave
+    queueing.py      how long a request waited for a thread
     web.py           the Flask application: errors, health, metrics, one log line per request
     deadline.py      how much time is left          trace.py      which request this belongs to
     identity.py      who is asking                  limits.py     how fast they may ask

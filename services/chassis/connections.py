@@ -1,6 +1,7 @@
 """Kept HTTP connections to all neighbours, shared by the threads of a process."""
 
 import threading
+import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -9,6 +10,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 CONNECT_TIMEOUT_S = 1.0
+CUT_AT_ONCE_S = 0.05  # later than this the other side had begun to work, and most of the time may be gone
 NETWORK_ERRORS = (
     requests.ConnectionError,
     requests.Timeout,
@@ -56,13 +58,14 @@ class Connections:
         closed just now fails before a byte of an answer; if `repeatable`, the request goes out again on a
         fresh one, since that says nothing about how the other side is.
         """
-        _this_thread.kept = False
+        _this_thread.kept, began = False, time.monotonic()
         request = self._session.prepare_request(requests.Request(method, url, **content))
         timeout: Any = urllib3.Timeout(total=timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
         try:
             return self._session.send(request, timeout=timeout, allow_redirects=False)
         except requests.ConnectionError as error:
-            if not (repeatable and _this_thread.kept and _is_cut_off(error)):
+            at_once = time.monotonic() - began < CUT_AT_ONCE_S
+            if not (repeatable and at_once and _this_thread.kept and _is_cut_off(error)):
                 raise
         with self._new_session() as fresh:
             return fresh.send(request, timeout=timeout, allow_redirects=False)

@@ -130,16 +130,22 @@ def _dialect_insert(session: Session, table: Table) -> Any:
     return sqlite.insert(table)
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, patient: bool = False) -> Engine:
     """An engine for SQLite or PostgreSQL. A SQLite file's folder is made when it is missing.
 
-    Its errors do not show the values of a statement: they are logged, and a card may be among them.
+    patient: for migrations, whose statements may take long. Its errors do not show the values of a statement:
+    they are logged, and a card may be among them.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
+        # A server that does not answer must become a 503, and not a thread that waits for ever.
+        limits: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": BUSY_TIMEOUT_S * 1000}
+        if not patient:
+            limits["options"] = f"-c statement_timeout={BUSY_TIMEOUT_S * 1000}"
         return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=10, pool_pre_ping=True, hide_parameters=True
-        )
+            parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S,
+            pool_pre_ping=True, hide_parameters=True, connect_args=limits,
+        )  # fmt: skip
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(

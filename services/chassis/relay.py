@@ -19,6 +19,7 @@ from typing import Any
 from flask import Flask
 from prometheus_client import Counter as Metric
 from sqlalchemy import exists, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis import faults
@@ -198,10 +199,11 @@ class Relay:
             return Outcome(delivery, error=error.detail)
         with self._in_flight_lock:
             self._absences.pop(delivery.subscriber, None)
-        if response.status_code < 300:
+        if response.status_code == 204:
             faults.point("outbox.sent")
             return Outcome(delivery, sent=True)
-        counts = response.status_code not in (429, 502, 503, 504)
+        # An answer that names no instance is not the subscriber's: somebody else has got its port.
+        counts = "X-Served-By" in response.headers and response.status_code not in (429, 502, 503, 504)
         return Outcome(delivery, counts=counts, error=f"{response.status_code}: {response.text[:500]}")
 
     def _note_absence(self, subscriber: str) -> None:
@@ -213,12 +215,20 @@ class Relay:
     # --- recording
 
     def _record(self, session: Session) -> None:
-        sent: list[int] = []
+        outcomes: list[Outcome] = []
         while not self._outcomes.empty():
-            outcome = self._outcomes.get()
-            if outcome.sent:
-                sent.append(outcome.delivery.seq)
-            else:
+            outcomes.append(self._outcomes.get())
+        try:
+            self._write(session, outcomes)
+        except SQLAlchemyError:
+            for outcome in outcomes:  # for the next round, when the database is well again
+                self._outcomes.put(outcome)
+            raise
+
+    def _write(self, session: Session, outcomes: list[Outcome]) -> None:
+        sent = [outcome.delivery.seq for outcome in outcomes if outcome.sent]
+        for outcome in outcomes:
+            if not outcome.sent:
                 self._record_failure(session, outcome)
         if sent:
             values = {"state": "sent", "sent_at": utc_now(), "claimed_until": None, "last_error": None}

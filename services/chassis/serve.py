@@ -21,6 +21,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
+from chassis.queueing import QueueTimingWorker
 from chassis.settings import ChassisSettings
 
 
@@ -49,7 +50,7 @@ class Server(BaseApplication):
         options = {
             "bind": f"{settings.host}:{settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": QueueTimingWorker,
             "threads": settings.threads,
             "worker_connections": 2000,
             "keepalive": 75,  # longer than the gateway and our clients keep an idle connection

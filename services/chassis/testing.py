@@ -179,6 +179,7 @@ class Neighbour:
                 data = b"" if status == 204 else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                self.send_header("X-Served-By", f"neighbour-{neighbour.address}")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

@@ -25,6 +25,7 @@ from chassis.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from chassis.queueing import waited_s
 from chassis.settings import ChassisSettings
 from chassis.telemetry import REQUEST_SECONDS, SHED_REQUESTS, log
 from chassis.trace import current_trace, new_trace, parse_traceparent
@@ -47,6 +48,7 @@ def _no_constant(name: str) -> Any:
 
 LONGEST_BUDGET_MS = 3_600_000
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
 
 
@@ -77,15 +79,16 @@ def _begin() -> None:
     headers = request.headers
     current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
     settings: ChassisSettings = current_app.extensions["souk.settings"]
-    budget_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
-    deadline.set_deadline(min(budget_ms, LONGEST_BUDGET_MS))
+    given_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
+    budget_ms = min(given_ms, LONGEST_BUDGET_MS) - waited_s() * 1000  # it arrived when it was queued
+    deadline.set_deadline(budget_ms)
     if request.path in QUIET:
         return
     if "\0" in request.path:  # no name contains it, and PostgreSQL takes no text that does
         raise NotFound("there is nothing here")
     if budget_ms <= 0:
-        raise DeadlinePassed("the time for this request was over before it arrived")
-    _shed_if_queued_too_long(settings)
+        raise DeadlinePassed("the time for this request was over before it was begun")
+    _shed_if_queued_too_long(settings, budget_ms)
     if _has_body() and request.method in ("POST", "PUT", "PATCH", "DELETE"):
         _check_body_type(current_app.extensions["souk.body_types"])
 
@@ -99,16 +102,16 @@ def _has_body() -> bool:
     return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
-def _shed_if_queued_too_long(settings: ChassisSettings) -> None:
+def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float) -> None:
     """Answering a request whose client has given up helps nobody; those behind it need the time.
 
-    `X-Request-Start` is the gateway's wall clock in seconds, so it holds only on the same machine.
+    The queue of this process is measured here. `X-Request-Start` is the gateway's wall clock in seconds, which holds
+    on the same machine only. It counts what was lost before, also a first attempt on an instance that hung; so it
+    sheds only what the gateway itself no longer waits for.
     """
     started = request.headers.get("X-Request-Start", type=float)
-    if started is None:
-        return
-    queued_ms = (time.time() - started) * 1000
-    if queued_ms > settings.shed_after_ms:
+    given_up = started is not None and (time.time() - started) * 1000 > budget_ms
+    if given_up or waited_s() * 1000 > settings.shed_after_ms:
         SHED_REQUESTS.labels(settings.service).inc()
         raise Unavailable("too many requests are waiting; try again later", retry_after=1)
 
@@ -124,12 +127,17 @@ def _end(response: Response) -> Response:
     seconds = time.perf_counter() - g.began
     route = request.url_rule.rule if request.url_rule else "unknown"
     service = extensions["souk.settings"].service
-    REQUEST_SECONDS.labels(service, request.method, route, response.status_code).observe(seconds)
+    REQUEST_SECONDS.labels(service, _method_label(), route, response.status_code).observe(seconds)
     log.info(
         "request", method=request.method, path=request.path, status=response.status_code,
         ms=round(seconds * 1000, 1), instance=extensions["souk.instance"],
     )  # fmt: skip
     return response
+
+
+def _method_label() -> str:
+    # Whoever invents methods must not make a metric of each.
+    return request.method if request.method in METHODS else "other"
 
 
 def problem_response(problem: Problem) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 
 from chassis.calls import Calls
-from chassis.errors import Unavailable
+from chassis.errors import DeadlinePassed, Unavailable
 
 
 class Product(BaseModel):
@@ -22,11 +22,17 @@ class _Products(BaseModel):
 @dataclass(frozen=True)
 class Catalog:
     calls: Calls
+    timeout_s: float
 
     def products(self, skus: list[str]) -> dict[str, Product]:
         """The products that exist, by sku, in one call. Raises Unavailable when the catalog cannot be asked."""
         params = [("sku", sku) for sku in skus] + [("limit", str(len(skus)))]
-        response = self.calls.request("catalog", "GET", "/api/catalog/products", params=params)
+        try:
+            response = self.calls.request(
+                "catalog", "GET", "/api/catalog/products", params=params, timeout_s=self.timeout_s
+            )
+        except DeadlinePassed as error:
+            raise Unavailable("the catalog does not answer; try again") from error
         if response.status_code != 200:
             raise Unavailable("the catalog cannot price this order now; try again")
         try:

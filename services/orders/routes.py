@@ -5,6 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, current_app
 
+from chassis.calls import app_calls
 from chassis.database import app_database
 from chassis.errors import Forbidden, Unprocessable
 from chassis.idempotency import answer_once, request_key
@@ -25,10 +26,12 @@ routes = APIBlueprint("orders", __name__, url_prefix="/api/orders")
 def place(json_data: PlaceOrder) -> Response:
     """Place an order. Needs an Idempotency-Key. The order goes on by itself: follow `Location`."""
     key = request_key(json_data)
-    database, catalog = app_database(), Catalog(current_app.extensions["souk.calls"])
-    deadline_s = current_app.extensions["souk.settings"].order_deadline_s
+    settings = current_app.extensions["souk.settings"]
+    database, catalog = app_database(), Catalog(app_calls(), settings.catalog_timeout_s)
     response = answer_once(
-        database, key, lambda: usecases.place_order(database, catalog, caller(), json_data, key, deadline_s)
+        database,
+        key,
+        lambda: usecases.place_order(database, catalog, caller(), json_data, key, settings.order_deadline_s),
     )
     log.info("order placed", location=response.headers["Location"])
     return response

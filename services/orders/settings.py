@@ -14,5 +14,8 @@ class Settings(ChassisSettings):
     order_deadline_s: float = Field(default=30.0, gt=0)
     """How long an order may wait for stock and payment before it is cancelled."""
 
+    catalog_timeout_s: float = Field(default=1.5, gt=0)
+    """How long the catalog may take. Short: a thread that waits for it is missing for events."""
+
     sweep_s: float = Field(default=1.0, gt=0)
     """How often a replica looks for orders whose deadline has passed."""

@@ -128,6 +128,18 @@ def test_one_without_its_database_is_no_longer_healthy_and_comes_back(start_toy,
     eventually(lambda: passing(registry) == [url])
 
 
+def test_requests_that_waited_too_long_for_a_thread_are_refused_and_those_in_time_are_not(start_toy, registry):
+    start_toy(THREADS="1", SHED_AFTER_MS="1000")
+    (url,) = passing(registry)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: requests.get(f"{url}/api/toy/slow", timeout=20), range(4)))
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses[0] == 200
+    assert statuses[-1] == 503
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.headers["Retry-After"] == "1"
+
+
 def test_a_taken_port_is_one_clear_line(start_toy):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

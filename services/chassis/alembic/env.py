@@ -4,7 +4,7 @@ from alembic import context
 
 from chassis.database import make_engine
 
-engine = make_engine(context.config.attributes["url"])
+engine = make_engine(context.config.attributes["url"], patient=True)
 with engine.connect() as connection:
     context.configure(connection=connection, transactional_ddl=True, render_as_batch=engine.name == "sqlite")
     with context.begin_transaction():

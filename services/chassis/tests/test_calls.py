@@ -182,14 +182,25 @@ def test_with_no_time_left_nobody_is_asked(replica, calls_to):
 
 def test_an_answer_that_comes_too_late_is_not_waited_for(replica, calls_to):
     done = threading.Event()
-    slow, other = replica(lambda: done.wait(20) and 200), replica()
-    calls = calls_to(slow, other)
+    slow = replica(lambda: done.wait(20) and 200)
+    calls = calls_to(slow)
     deadline.set_deadline(200)
     with pytest.raises(DeadlinePassed):
-        for _ in range(2):
-            get(calls)
+        get(calls)
     done.set()
     assert len(slow.asked) == 1
+
+
+def test_an_instance_that_hangs_leaves_enough_time_for_another_and_is_not_asked_again_at_once(replica, calls_to):
+    done = threading.Event()
+    slow, other = replica(lambda: done.wait(20) and 200), replica()
+    calls = calls_to(slow, other)
+    for _ in range(6):
+        deadline.set_deadline(3000)
+        assert get(calls).status_code == 200
+    done.set()
+    assert len(slow.asked) == 1
+    assert len(other.asked) == 6
 
 
 def test_a_deadline_belongs_to_its_context():

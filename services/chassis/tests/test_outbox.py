@@ -1,14 +1,18 @@
 """The outbox and its relay, against real subscribers on free ports."""
 
+import sqlite3
 import threading
 from collections import Counter
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.database import utc_now
 from chassis.outbox import deliveries, publish, withdraw
+from chassis.relay import Outcome
 from chassis.testing import Neighbour, as_service, eventually, published
 from chassis.tests.toy import add, relay_of, toy_app
 from chassis.trace import current_trace, new_trace
@@ -196,3 +200,49 @@ def test_writers_in_three_replicas_lose_no_event(tmp_path, ears, relaying):
     eventually(lambda: {state for (state,) in rows(apps[0], "state")} == {"sent"}, within_s=40)
     values = Counter(event["subject"] for event in {e["id"]: e for e in heard(ears)}.values())
     assert values == {f"thing-{n}": 30 for n in range(3)}
+
+
+def test_an_answer_of_a_stranger_on_the_subscribers_port_delivers_nothing(tmp_path, relaying):
+    class Stranger(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{server.server_address[1]}"
+    app = relaying(toy_app(tmp_path, {"ears": address}, event_routes=ROUTES, event_max_tries=1))
+    add(database_of(app), "apples")
+    eventually(lambda: rows(app, "last_error")[0].last_error)
+    assert rows(app, "state", "tries") == [("pending", 0)]
+    server.shutdown()
+    server.server_close()
+
+
+def test_only_204_says_that_an_event_was_taken(tmp_path, ears, relaying):
+    ears.answers["POST", "/events"] = (200, {})
+    app = relaying(toy_app(tmp_path, {"ears": ears.address}, event_routes=ROUTES, event_max_tries=1))
+    add(database_of(app), "apples")
+    eventually(lambda: rows(app, "state") == [("dead",)])
+
+
+def test_outcomes_survive_a_database_that_refuses_them(tmp_path, ears):
+    app = toy_app(tmp_path, {"ears": ears.address}, event_routes=ROUTES)
+    add(database_of(app), "apples")
+    relay = relay_of(app)
+    with database_of(app).transaction() as session:
+        (delivery,) = relay._claim(session, ["ears"])
+    relay._outcomes.put(Outcome(delivery, sent=True))
+    blocker = sqlite3.connect(tmp_path / "data" / "toy.db", isolation_level=None)
+    with pytest.raises(SQLAlchemyError), database_of(app).reading() as session:
+        blocker.execute("BEGIN IMMEDIATE")
+        session.execute(text("PRAGMA busy_timeout=0"))
+        relay._record(session)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    relay.record_outcomes()
+    assert rows(app, "state") == [("sent",)]
