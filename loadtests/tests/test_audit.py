@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,11 @@ def test_a_rule_finds_the_books_that_break_it(books, rule):
 def test_a_rule_finds_other_ways_to_break_it_too(books, rule, change):
     change(books)
     assert rule in {finding.rule for finding in check(books)}
+
+
+def test_the_page_lists_every_rule():
+    page = (Path(__file__).parents[1] / "README.md").read_text()
+    assert [rule for rule in BROKEN if rule not in page] == []
 
 
 def test_a_finding_names_the_order_and_what_is_wrong(books):
