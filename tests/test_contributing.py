@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
+
+from bench.system import System
 
 ROOT = Path(__file__).parents[1]
+ENOUGH = ("registry", "gateway", "accounts", "wishlists")  # of the fleet, for the new service to be used
 FILE = re.compile(r"^```(?:python|toml) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -27,9 +31,12 @@ def copy(tmp_path_factory):
     return target
 
 
-def run(copy, *command, **environment):
-    paths = os.pathsep.join([str(copy), str(copy / "services")])
-    env = {**os.environ, "PYTHONPATH": paths, **environment}
+def paths(copy):
+    return os.pathsep.join([str(copy), str(copy / "services")])
+
+
+def run(copy, *command):
+    env = {**os.environ, "PYTHONPATH": paths(copy)}
     result = subprocess.run(
         [sys.executable, "-m", *command], cwd=copy, env=env, capture_output=True, text=True, check=False, timeout=110
     )
@@ -49,3 +56,18 @@ def test_the_new_services_own_tests_pass(copy):
 def test_the_new_service_is_formatted_and_clean(copy):
     run(copy, "ruff", "check", "services/wishlists")
     run(copy, "ruff", "format", "--check", "services/wishlists")
+
+
+@pytest.mark.system
+def test_the_new_service_is_started_and_the_gateway_routes_to_it(copy, tmp_path):
+    head, *services = re.split(r"(?m)^(?=\[\[service\]\]$)", (copy / "services" / "fleet.toml").read_text())
+    chosen = [text for text in services if re.search(r'^name = "(.+)"', text, re.MULTILINE)[1] in ENOUGH]
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text(head + "".join(chosen))
+    with System(PYTHONPATH=paths(copy), FLEET_FILE=str(fleet), SERVICES_DIR=str(copy / "services")) as system:
+        system.up()
+        token = system.souk("token", "customer@souk.example").strip()
+        url, headers = f"{system.gateway}/api/wishlists/mine/SOUK-000001", {"Authorization": f"Bearer {token}"}
+        answer = requests.put(url, headers=headers, timeout=20)
+        assert (answer.status_code, answer.json()) == (200, {"items": ["SOUK-000001"]})
+        assert answer.headers["X-Served-By"].startswith("wishlists-")
