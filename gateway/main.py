@@ -20,6 +20,7 @@ from gateway.watch import Discovery, Watch
 
 FIRST_ANSWERS_S = 2.0
 LOOK_S = 0.5  # how often it is checked that nginx still runs
+RETRY_S = 2.0  # until a configuration that could not be put in force is tried again
 CHANGE, STOP = "change", "stop"
 
 
@@ -37,6 +38,7 @@ class Gateway:
         self.watch = Watch(names, lambda: self.events.put(CHANGE), settings.prefix / "known.json")
         self.nginx = Nginx(settings.nginx_bin, settings.prefix, settings.logs / "gateway-error.log")
         self.configuration = Configuration(self.nginx)
+        self.retry_at: float | None = None
 
     def run(self) -> int:
         """Serve until `stop` is called; the exit status. Raises NginxError when nginx cannot start."""
@@ -78,6 +80,8 @@ class Gateway:
                     self._refresh()
             if event == STOP:
                 return True
+            if self.retry_at is not None and time.monotonic() >= self.retry_at:
+                self._refresh()
             self._keep_logs_small()
         return False
 
@@ -90,11 +94,14 @@ class Gateway:
         return None
 
     def _refresh(self) -> None:
+        text = render(self.routes, self.watch.live(), self.settings)
         try:
-            if self.configuration.apply(render(self.routes, self.watch.live(), self.settings)):
+            if self.configuration.apply(text):
                 self.watch.save()
         except OSError as error:  # a full disk, say: the running nginx is not touched
             log("error", "the new configuration cannot be written", reason=str(error))
+        # Tried again if it is not in force: what stood in the way may be gone, and no change may come for long.
+        self.retry_at = None if self.configuration.text == text else time.monotonic() + RETRY_S
 
     def _next(self, wait_s: float) -> str | None:
         try:

@@ -111,7 +111,7 @@ class Nginx:
 
     def _is_ours(self, pid: int) -> bool:
         if not PROC.exists():
-            return _command(pid).endswith("nginx")
+            return f"nginx -p {self.prefix}/" in _command(pid)
         try:
             return (
                 (PROC / str(pid) / "comm").read_text().strip() == "nginx"
@@ -143,7 +143,7 @@ def _all_pids() -> list[int]:
 
 
 def _command(pid: int) -> str:
-    words = ["ps", "-o", "comm=", "-p", str(pid)]
+    words = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
     return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -72,11 +72,13 @@ class Source:
 
 def _pages(url: str, token: str) -> Iterator[Item]:
     cursor = None
+    session = requests.Session()
+    session.trust_env = False  # a proxy of the user's is not for this machine, and must not see the tokens
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     while True:
         params = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
         try:
-            response = requests.get(url, params=params, headers=headers, timeout=TIMEOUT_S)
+            response = session.get(url, params=params, headers=headers, timeout=TIMEOUT_S)
             response.raise_for_status()
             page = response.json()
             items, cursor = page["items"], page["next"]

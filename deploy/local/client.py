@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from deploy.local import leftovers
 from deploy.local.errors import Refused
 from deploy.local.fleet import Fleet, load_fleet
 from deploy.local.home import SOCKET, Home
@@ -92,7 +93,7 @@ def running_system() -> System:
 
 def note_system(settings: Settings, pid: int) -> None:
     """Leave word of the supervisor that has been started."""
-    noted = {"pid": pid, "created": psutil.Process(pid).create_time(), "settings": settings.as_environment()}
+    noted = {"pid": pid, "settings": settings.as_environment()}
     file = Home(settings.home).system_file
     aside = file.with_suffix(".new")
     aside.write_text(json.dumps(noted, indent=2) + "\n")
@@ -102,7 +103,8 @@ def note_system(settings: Settings, pid: int) -> None:
 def _noted(home: Home) -> dict | None:
     try:
         noted = json.loads(home.system_file.read_text())
-        same = abs(psutil.Process(noted["pid"]).create_time() - noted["created"]) < 1
+        # The number alone may be somebody else's by now, and times of birth move when the clock is set.
+        same = leftovers.is_ours(psutil.Process(noted["pid"]), home.path)
     except (OSError, ValueError, KeyError, psutil.Error):
         return None
     return noted if same and alive(noted["pid"]) else None

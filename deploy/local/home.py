@@ -33,7 +33,6 @@ class Home:
         self.passwords_file = path / "passwords.json"
         self.service_keys = self.keys / "service.keys"
         self.system_file = self.run / "system.json"
-        self.groups_file = self.run / "groups"
 
     def create(self) -> None:
         """Make folders, keys and passwords that are missing. Raises Refused when that is not possible."""

@@ -55,7 +55,7 @@ def _is_due(settings: Settings, fleet: Fleet, service: Service) -> bool:
     if newest is None:
         return False
     env = environment(settings, fleet, service)
-    if not env.get("DATABASE_URL", "sqlite").startswith("sqlite"):
+    if "DATABASE_URL" in env:  # a database of the user's: what is in it, only the service itself can tell
         return True
     home = Home(settings.home)
     if recorded_revision(home.data / f"{service.name}.db") != newest:

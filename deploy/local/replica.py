@@ -5,11 +5,9 @@ import signal
 import time
 from collections.abc import Awaitable
 
-import psutil
 from circus.process import Process
 from circus.watcher import Watcher
 
-from deploy.local import leftovers
 from deploy.local.fleet import Service, log_file
 from deploy.local.home import Home
 from deploy.local.processes import signal_group
@@ -68,10 +66,7 @@ class Replica(Watcher):
 
     def spawn_process(self, recovery_wid: int | None = None) -> float | bool:
         self.port = None
-        started = super().spawn_process(recovery_wid)
-        if self.pid is not None:
-            leftovers.note_group(self.home, self.pid, psutil.Process(self.pid).create_time())
-        return started
+        return super().spawn_process(recovery_wid)
 
     def manage_processes(self) -> None:
         if self.is_active() and not self.retired and not self.processes and time.monotonic() >= self.start_after:
