@@ -28,6 +28,13 @@ def listener():
         yield server
 
 
+def read_request(connection):
+    """One request, whose body ends with a brace; it may come in several pieces."""
+    received = b""
+    while not received.endswith(b"}"):
+        received += connection.recv(65_536)
+
+
 def address_of(server):
     return f"127.0.0.1:{server.getsockname()[1]}"
 
@@ -104,12 +111,37 @@ def test_no_answer_in_time_is_unclear(listener, client_of):
 def test_a_connection_that_closes_in_the_middle_is_unclear(listener, client_of):
     def hang_up():
         connection, _ = listener.accept()
-        connection.recv(65_536)
+        read_request(connection)
         connection.close()
 
     thread = threading.Thread(target=hang_up)
     thread.start()
     assert client_of(address_of(listener)).charge(*CHARGE) is Answer.UNCLEAR
+    thread.join()
+
+
+def test_a_charge_is_not_repeated_behind_our_back_when_a_kept_connection_closes(listener, client_of):
+    answer = b'HTTP/1.1 201 Created\r\nContent-Length: 21\r\n\r\n{"state": "CAPTURED"}'
+
+    def serve():
+        first, _ = listener.accept()
+        with first:
+            read_request(first)
+            first.sendall(answer)
+            read_request(first)  # the second charge, perhaps done, but never answered
+        listener.settimeout(1)
+        try:
+            again, _ = listener.accept()
+        except TimeoutError:
+            return
+        with again:
+            read_request(again)
+            again.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    bank = client_of(address_of(listener))
+    assert [bank.charge(*CHARGE) for _ in range(2)] == [Answer.CAPTURED, Answer.UNCLEAR]
     thread.join()
 
 

@@ -72,7 +72,8 @@ def test_a_repeated_request_changes_nothing(app, bank):
     take(app, message)
     turn(app, bank)
     take(app, message)
-    take(app, requested())  # the same payment under another event id
+    take(app, requested(amount_cents=1))  # the same payment under another event id
+    assert payment(app).amount_cents == 1_500
     assert claim_due(database_of(app), 10, 60) == []
     assert (state(app), len(published(app))) == ("CAPTURED", 1)
 
@@ -206,6 +207,7 @@ def test_a_refusal_from_a_worker_that_was_overtaken_does_not_free_the_payment(ap
     due_now(app)
     fast = claim(app)
     settle(database_of(app), slow, Answer.NOTHING_DONE)
+    assert payment(app).claim == fast.claim
     take(app, cancelled())
     assert state(app) == "PENDING"
     settle(database_of(app), fast, ask(bank, fast))
