@@ -8,7 +8,7 @@ from deploy.checks import links, sizes
 
 BIN = Path(sys.executable).parent
 COMMANDS = {
-    "style (ruff check)": ["ruff", "check", "."],
+    "style (ruff check)": ["ruff", "check", "--no-cache", "."],
     "format (ruff format)": ["ruff", "format", "--check", "."],
     "types (mypy)": ["mypy"],
     "import rules (import-linter)": ["lint-imports"],

@@ -14,7 +14,7 @@ FILE_AIM, FUNCTION_AIM = 150, 30
 PART_AIMS = {"chassis": 1200}
 SERVICE_AIM = 300
 NOT_COUNTED = {"tests", "migrations", "alembic", "__pycache__"}
-NOT_COUNTED_FILES = {"seed.py", "testing.py", "testing_input.py", "testing_tokens.py"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,31 @@ def code_lines(text: str) -> int:
 def _docstring_lines(tree: ast.Module) -> set[int]:
     lines: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, (ast.Module, ast.ClassDef, *FUNCTIONS)) and ast.get_docstring(node):
             first = node.body[0]
             lines.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
     return lines
 
 
 def measure(folder: Path) -> Part:
-    """Measure the Python files below `folder`, tests, migrations and seeds left out."""
+    """Measure the Python files below `folder`, tests and their helpers, migrations and seeds left out."""
     total, files, functions = 0, [(0, "")], [(0, "")]
     for file in sorted(folder.rglob("*.py")):
-        if NOT_COUNTED & set(file.relative_to(folder).parts) or file.name in NOT_COUNTED_FILES:
+        if not _counts(file.relative_to(folder)):
             continue
         text = file.read_text()
         size = code_lines(text)
         total += size
         files.append((size, file.name))
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, FUNCTIONS):
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 functions.append((length, f"{file.name}:{node.name}"))
     return Part(folder.name, total, max(files), max(functions))
+
+
+def _counts(file: Path) -> bool:
+    return not (NOT_COUNTED & set(file.parts) or file.name == "seed.py" or file.name.startswith("testing"))
 
 
 def parts() -> list[Path]:
