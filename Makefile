@@ -25,8 +25,8 @@ test: setup  ## all tests, two at a time
 check: setup  ## style, types, import rules, the house's sizes, links in the docs
 	@$(PYTHON_IN_VENV) -m deploy.checks
 
-load: setup  ## put load on the running shop
-	@$(PYTHON_IN_VENV) -m loadtests
+load: setup  ## shoppers for 60 s against the running shop; other options by ARGS="--seconds 10 --users 5"
+	@$(PYTHON_IN_VENV) -m loadtests $(ARGS)
 
 bench: setup  ## what costs how much: start, memory, latency, spread; each beside what is promised
 	@$(PYTHON_IN_VENV) -m bench
@@ -34,5 +34,5 @@ bench: setup  ## what costs how much: start, memory, latency, spread; each besid
 lock: setup  ## write requirements.txt anew from pyproject.toml
 	@sh deploy/lock.sh
 
-clean: setup  ## stop everything, and remove data, caches and .venv
-	@$(SOUK) down && rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+clean:  ## stop everything, and remove .venv and caches; the data in SOUK_HOME stays (souk reset wipes it)
+	@if [ -x $(SOUK) ]; then $(SOUK) down; fi; rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

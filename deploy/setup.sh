@@ -14,11 +14,13 @@ as_root() {
     fi
 }
 
+new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
 # install_package APT_NAME DNF_NAME BREW_NAME
 install_package() {
     if command -v apt-get >/dev/null 2>&1; then
         as_root env DEBIAN_FRONTEND=noninteractive sh -c \
-            "apt-get update -qq && apt-get install -y -qq --no-install-recommends $1" >&2
+            "apt-get update -qq && apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends $1 >/dev/null" >&2
     elif command -v dnf >/dev/null 2>&1; then as_root dnf install -y -q "$2" >&2
     elif command -v brew >/dev/null 2>&1; then brew install -q "$3" >&2
     else return 1
@@ -26,8 +28,13 @@ install_package() {
 }
 
 find_python() {
-    for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
-        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    if [ -n "${PYTHON:-}" ]; then
+        new_enough "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11 or newer: name one that is, or none"
+        echo "$PYTHON"
+        return
+    fi
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if new_enough "$name"; then
             echo "$name"
             return
         fi
@@ -50,12 +57,12 @@ make_venv() {
 install_packages() {
     # The scripts of an environment name its place, so one that was moved is made again.
     case "$(cat .venv/souk.stamp 2>/dev/null)" in "" | *" $(pwd)") ;; *) make_venv ;; esac
-    if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    if ! new_enough .venv/bin/python; then
         make_venv
     fi
     say "installing the packages of requirements.txt into .venv"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt ||
-        fail "pip could not install requirements.txt: see its message above"
+    .venv/bin/python -m pip install -q --retries 1 --disable-pip-version-check --require-hashes -r requirements.txt ||
+        fail "pip could not install requirements.txt; is the package index reachable? pip's own message is above"
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ||
         fail "pip could not install this project into .venv: see its message above"
     echo "$wanted" >.venv/souk.stamp
@@ -63,15 +70,17 @@ install_packages() {
 
 install_nginx() {
     say "installing nginx from this system's packages"
+    # Debian's package starts a server of its own on port 80, which nobody asked for.
+    if command -v systemctl >/dev/null 2>&1; then as_root systemctl mask -q nginx 2>/dev/null || say "nginx may start on port 80 by itself"; fi
     install_package nginx-light nginx nginx ||
-        fail "nginx is missing and cannot be installed from here: install nginx by hand, then try again"
+        fail "nginx is missing and cannot be installed from here: install it by hand (Debian: nginx-light), then try again"
 }
+
+PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"
+command -v "${NGINX_BIN:-nginx}" >/dev/null 2>&1 || install_nginx
 
 # The environment fits when both files are what they were and it still lies where it was made.
 wanted="$(cksum requirements.txt pyproject.toml) $(pwd)"
 if [ "$(cat .venv/souk.stamp 2>/dev/null)" != "$wanted" ]; then
     install_packages
 fi
-
-PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"
-command -v "${NGINX_BIN:-nginx}" >/dev/null 2>&1 || install_nginx

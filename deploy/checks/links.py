@@ -46,9 +46,11 @@ def _keep_words(match: re.Match[str]) -> str:
 
 
 def documents() -> list[Path]:
-    """The Markdown files of the project; git knows which are its."""
+    """The Markdown files of the project; git knows which are its. Without git: all that are not hidden."""
     listing = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
+    if listing.returncode:
+        return [file for file in ROOT.rglob("*.md") if not any(p.startswith(".") for p in file.relative_to(ROOT).parts)]
     return [ROOT / name for name in listing.stdout.splitlines() if (ROOT / name).exists()]

@@ -42,8 +42,10 @@ class Home:
         try:
             for name in FOLDERS:
                 (self.path / name).mkdir(parents=True, exist_ok=True)
-            self.run.chmod(0o700)
-            self.keys.chmod(0o700)
+            # Databases and logs are nobody else's business; the folders with keys and sockets stay closed
+            # even if somebody opens this one.
+            for folder in (self.path, self.run, self.keys):
+                folder.chmod(0o700)
             self._secrets()
             self._shorten_logs()
         except OSError as error:
@@ -51,11 +53,14 @@ class Home:
 
     def strangers(self) -> list[str]:
         """What lies in the folder and is not ours."""
-        if not self.path.exists():
-            return []
-        if not self.path.is_dir():
-            raise Refused(f"{self.path} is not a folder: set SOUK_HOME to one")
-        return sorted(entry.name for entry in self.path.iterdir() if entry.name not in KNOWN)
+        try:
+            if not self.path.exists():
+                return []
+            if not self.path.is_dir():
+                raise Refused(f"{self.path} is not a folder: set SOUK_HOME to one")
+            return sorted(entry.name for entry in self.path.iterdir() if entry.name not in KNOWN)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
 
     def _secrets(self) -> None:
         _write_once(self.service_keys, secrets.token_hex(32) + "\n")

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chassis.identity import AUDIENCE, ISSUER
 
+VALID_S = 86_400  # tests make tokens when they are imported, and a whole run may take long
 SERVICE_KEY = "a-key-for-tests-that-is-at-least-32-bytes-long"
 LONG_AGO_S = -3600  # further back than any leeway
 
@@ -33,7 +34,7 @@ def key_set(kid: str = "test") -> dict[str, Any]:
     return {"keys": [{**key, "kid": kid, "alg": "ES256", "use": "sig"}]}
 
 
-def user_claims(subject: str = "user-1", *roles: str, expires_in: float = 900, **claims: Any) -> dict[str, Any]:
+def user_claims(subject: str = "user-1", *roles: str, expires_in: float = VALID_S, **claims: Any) -> dict[str, Any]:
     """What an access token says; a claim that is given as None is left out."""
     now = int(time.time())
     payload = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "roles": roles or ("customer",), "iat": now}
@@ -41,7 +42,7 @@ def user_claims(subject: str = "user-1", *roles: str, expires_in: float = 900, *
     return {name: value for name, value in payload.items() if value is not None}
 
 
-def user_token(subject: str = "user-1", *roles: str, expires_in: float = 900, kid: str = "test", **claims: Any) -> str:
+def user_token(subject: str = "user-1", *roles: str, expires_in: float = VALID_S, kid: str = "test", **claims: Any) -> str:
     """An access token as accounts would sign it; a customer's by default."""
     payload = user_claims(subject, *roles, expires_in=expires_in, **claims)
     return jwt.encode(payload, signing_key(), algorithm="ES256", headers={"kid": kid})
@@ -108,7 +109,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def _service_token(key: str = SERVICE_KEY, **claims: Any) -> str:
-    payload = {"iss": "orders", "exp": int(time.time()) + 60, **claims}
+    payload = {"iss": "orders", "exp": int(time.time()) + VALID_S, **claims}
     payload = {name: value for name, value in payload.items() if value is not None}
     return jwt.encode(payload, key, algorithm="HS256")
 
