@@ -10,7 +10,7 @@ from tests.shop import SERVICES
 ROOT = SERVICES.parent
 NEVER = {
     "a path of one machine": r"(?<![\w.$}*~)\]-])/(?:work|home|Users|root)/\w",
-    "a package index": r"pypi[.]org|pythonhosted|npmjs[.]org|proxy[.]golang|(?<!no-emit-)index-url|trusted-host",
+    "a package index": r"pypi[.]org|pythonhoste[d]|npmjs[.]org|proxy[.]golang|(?<!no-emit-)index-ur[l]|trusted-hos[t]",
     "a host name that may mean ::1": r"//local[h]ost:\d",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:$|\\n)",
     "a token": r"\beyJ[\w-]{20,}[.]\w|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}",
