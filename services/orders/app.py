@@ -3,9 +3,9 @@
 from functools import partial
 
 from apiflask import APIFlask
-from chassis.calls import use_calls
 
 from chassis.background import Periodic, add_background
+from chassis.calls import use_calls
 from chassis.database import use_database
 from chassis.faults import use_faults
 from chassis.housekeeping import use_housekeeping

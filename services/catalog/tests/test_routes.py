@@ -80,7 +80,7 @@ def test_an_unknown_product_is_a_404(client, sku):
     assert_problem(client.get(f"{PRODUCTS}/{sku}"), 404)
 
 
-@pytest.mark.parametrize("sku", ["lamp", "L%20P", "%00", "A" * 33])
+@pytest.mark.parametrize("sku", ["lamp", "L%20P", "A" * 33])
 def test_a_sku_that_can_be_none_is_refused_with_the_field(client, sku):
     assert assert_problem(put(client, sku), 422)["errors"][0]["field"] == "sku"
 

@@ -104,7 +104,7 @@ def test_the_books_are_for_operators(client, book):
     assert_problem(client.get(f"{API}/{book}", headers=as_user()), 403)
 
 
-@pytest.mark.parametrize("sku", ["lamp", "L%20P", "%00", "A" * 33])
+@pytest.mark.parametrize("sku", ["lamp", "L%20P", "A" * 33])
 def test_stock_of_what_can_be_no_product_is_refused_with_the_field(client, sku):
     response = client.put(f"{API}/stock/{sku}", json={"on_hand": 1}, headers=as_operator())
     assert assert_problem(response, 422)["errors"][0]["field"] == "sku"
