@@ -70,10 +70,10 @@ install_packages() {
 
 install_nginx() {
     say "installing nginx from this system's packages"
-    # Debian's package starts a server of its own on port 80, which nobody asked for.
-    if command -v systemctl >/dev/null 2>&1; then as_root systemctl mask -q nginx 2>/dev/null || say "nginx may start on port 80 by itself"; fi
     install_package nginx-light nginx nginx ||
         fail "nginx is missing and cannot be installed from here: install it by hand (Debian: nginx-light), then try again"
+    # Debian's package starts a server of its own on port 80, which nobody here asked for.
+    if [ -d /run/systemd/system ]; then as_root systemctl disable -q --now nginx || say "nginx runs on port 80 too"; fi
 }
 
 PATH="$PATH:/usr/sbin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin"

@@ -111,14 +111,14 @@ def test_a_python_without_ensurepip_gets_its_package_or_a_clear_line(machine):
     if os.getuid() != 0:
         add(machine, "sudo", '#!/bin/sh\nexec "$@"\n')
     assert setup(machine)[0] == 0
-    assert "install -y -qq --no-install-recommends python3.99-venv" in (machine / "project/apt.log").read_text()
+    assert "--no-install-recommends python3.99-venv" in (machine / "project/apt.log").read_text()
 
 
 def test_nginx_is_installed_or_a_clear_line_says_that_it_is_missing(machine):
     add_python(machine)
     code, said = setup(machine, nginx="no-such-nginx")
     assert code == 1
-    assert "install nginx by hand" in said.splitlines()[-1]
+    assert "nginx is missing" in said.splitlines()[-1]
     add(machine, "brew", '#!/bin/sh\necho "$*" >> brew.log\n')
     assert setup(machine, nginx="no-such-nginx")[0] == 0
     assert (machine / "project/brew.log").read_text() == "install -q nginx\n"
