@@ -59,9 +59,11 @@ def claim_due(database: Database, places: int, claim_s: float) -> list[Job]:
     with database.reading() as session:  # most looks of a quiet service end here, without the write lock
         if session.execute(oldest).first() is None:
             return []
+    # PostgreSQL locks row by row; without SKIP LOCKED two replicas could each wait for a row of the other.
+    unlocked = oldest.with_for_update(skip_locked=True)
     statement = (
         update(Payment)
-        .where(Payment.order_id.in_(oldest), due(Payment))
+        .where(Payment.order_id.in_(unlocked), due(Payment))
         .values(
             claim=str(uuid.uuid4()),
             claimed_until=now + timedelta(seconds=claim_s),

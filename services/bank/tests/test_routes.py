@@ -5,8 +5,10 @@ import pytest
 from bank import routes
 from bank.tests.helpers import DECLINED, LATE, behave, books, charge, charge_body, refund
 from chassis.testing import assert_problem, bad_bodies
+from chassis.testing_postgres import on_both_databases
 
 
+@on_both_databases
 def test_a_good_card_is_charged(client):
     response = charge(client)
     assert response.status_code == 201
@@ -20,6 +22,7 @@ def test_a_bad_card_is_declined_and_stays_so_under_that_key(client):
     assert charge(client, card=DECLINED).json["state"] == "DECLINED"
 
 
+@on_both_databases
 def test_the_same_key_gives_the_same_answer_and_one_charge(client):
     first, second = charge(client), charge(client)
     assert (second.status_code, second.json) == (201, first.json)
@@ -43,6 +46,7 @@ def test_a_used_key_with_another_body_is_a_conflict(client, change):
     assert [item["amount_cents"] for item in books(client)] == [1_500]
 
 
+@on_both_databases
 def test_many_requests_at_once_with_one_key_are_one_charge(make_app):
     clients = [make_app().test_client() for _ in range(3) for _ in range(4)]
     start, answers = threading.Barrier(len(clients)), []
@@ -61,6 +65,7 @@ def test_many_requests_at_once_with_one_key_are_one_charge(make_app):
     assert len(books(clients[0])) == 1
 
 
+@on_both_databases
 def test_a_charge_is_given_back_once(client):
     charge(client)
     first, second = refund(client), refund(client)
@@ -83,6 +88,7 @@ def test_what_was_never_taken_cannot_be_given_back(client):
     assert_problem(refund(client), 409)
 
 
+@on_both_databases
 def test_a_refund_key_belongs_to_one_charge(client):
     charge(client)
     charge(client, key="key-2")
@@ -91,6 +97,7 @@ def test_a_refund_key_belongs_to_one_charge(client):
     assert client.get("/charges/key-2").json["state"] == "CAPTURED"
 
 
+@on_both_databases
 def test_the_books_come_in_pages_and_hold_four_digits_of_the_card(client):
     for number in range(5):
         charge(client, key=f"key-{number}")
@@ -177,6 +184,7 @@ def test_a_place_is_free_again_after_every_kind_of_answer(make_app):
     assert refund(client).status_code == 201
 
 
+@on_both_databases
 def test_settings_change_only_what_is_named(client):
     initial = {"latency_ms": 0, "failure_rate": 0.0, "decline_rate": 0.0, "away": False, "answer_after_ms": 0}
     assert client.get("/settings").json == initial

@@ -10,6 +10,7 @@ from chassis.testing import (
     bad_tokens,
     event,
 )
+from chassis.testing_postgres import on_both_databases
 from payments.tests.helpers import GOOD, LossyBank, MemoryBank, cancelled, request_data, requested, take, turn
 
 ADA, BOB = as_user("ada"), as_user("bob")
@@ -35,6 +36,7 @@ def test_the_payment_of_another_customer_is_forbidden(app, client):
     assert client.get("/api/payments/order-1", headers=as_operator()).status_code == 200
 
 
+@on_both_databases
 def test_a_payment_that_was_never_asked_for_does_not_exist(app, client):
     take(app, cancelled())
     assert_problem(client.get("/api/payments/order-1", headers=as_operator()), 404)
@@ -43,6 +45,7 @@ def test_a_payment_that_was_never_asked_for_does_not_exist(app, client):
     assert client.get("/api/payments/order-1", headers=ADA).json["state"] == "VOIDED"
 
 
+@on_both_databases
 def test_an_operator_sees_all_payments_in_pages(app, client):
     for number in range(5):
         take(app, requested(f"order-{number}"))

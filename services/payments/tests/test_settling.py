@@ -4,6 +4,7 @@ import pytest
 
 from chassis.database import utc_now
 from chassis.testing import published
+from chassis.testing_postgres import on_both_databases
 from payments.domain import Answer
 from payments.models import Payment
 from payments.settling import ask, claim_due, settle
@@ -21,6 +22,8 @@ from payments.tests.helpers import (
     turn,
 )
 from payments.usecases import forget_tombstones
+
+pytestmark = on_both_databases
 
 
 @pytest.fixture

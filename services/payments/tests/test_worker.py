@@ -7,6 +7,7 @@ import pytest
 
 from chassis.background import Periodic
 from chassis.testing import as_service, event, eventually, published
+from chassis.testing_postgres import on_both_databases
 from payments.tests.helpers import DECLINED, MemoryBank, cancelled, request_data, requested, state, take
 from payments.worker import Workers
 
@@ -113,6 +114,7 @@ def test_while_the_bank_is_away_one_payment_is_tried_for_all(make_app, bank_serv
         eventually(lambda: not look() and all(state(app, order_id) == "CAPTURED" for order_id in orders))
 
 
+@on_both_databases
 @pytest.mark.parametrize("seed", range(3))
 def test_three_replicas_and_many_threads_charge_each_order_once(make_app, seed):
     """Events of each order go to any replica, twice and in any order, while the workers of all three run."""
