@@ -8,8 +8,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
 
 from chassis.database import Database, utc_now
 from chassis.outbox import publish
@@ -45,36 +45,28 @@ class Job:
 def claim_due(database: Database, places: int, claim_s: float) -> list[Job]:
     """Take up to `places` payments that are due, each for this caller alone for `claim_s` seconds.
 
-    One conditional UPDATE, so of two workers one gets a payment, in any replica. A claim that is still there
+    A conditional UPDATE, so of two workers one gets a payment, in any replica. A claim that is still there
     when it has expired was never settled: its worker may have sent something, so the payment is in doubt now.
     """
     now = utc_now()
-
-    def due(table: type[Payment]) -> ColumnElement[bool]:
-        free = or_(table.claimed_until.is_(None), table.claimed_until < now)
-        return and_(table.state.in_(OPEN), table.next_at <= now, free)
-
-    candidate = aliased(Payment)
-    oldest = select(candidate.order_id).where(due(candidate)).order_by(candidate.next_at).limit(places)
+    free = or_(Payment.claimed_until.is_(None), Payment.claimed_until < now)
+    due = and_(Payment.state.in_(OPEN), Payment.next_at <= now, free)
+    oldest = select(Payment.order_id).where(due).order_by(Payment.next_at).limit(places)
     with database.reading() as session:  # most looks of a quiet service end here, without the write lock
         if session.execute(oldest).first() is None:
             return []
-    # PostgreSQL locks row by row; without SKIP LOCKED two replicas could each wait for a row of the other.
-    unlocked = oldest.with_for_update(skip_locked=True)
-    statement = (
-        update(Payment)
-        .where(Payment.order_id.in_(unlocked), due(Payment))
-        .values(
-            claim=str(uuid.uuid4()),
-            claimed_until=now + timedelta(seconds=claim_s),
-            in_doubt=or_(Payment.in_doubt, Payment.claim.is_not(None)),
-            tries=Payment.tries + 1,
-        )
-        .returning(*(getattr(Payment, name) for name in Job.__dataclass_fields__))
-        .execution_options(synchronize_session=False)
-    )
+    values = {
+        "claim": str(uuid.uuid4()),
+        "claimed_until": now + timedelta(seconds=claim_s),
+        "in_doubt": or_(Payment.in_doubt, Payment.claim.is_not(None)),
+        "tries": Payment.tries + 1,
+    }
     with database.transaction() as session:
-        return [Job(**row) for row in session.execute(statement).mappings()]
+        # PostgreSQL locks row by row; without SKIP LOCKED two replicas could each wait for a row of the other.
+        ours = session.scalars(oldest.with_for_update(skip_locked=True)).all()
+        statement = update(Payment).where(Payment.order_id.in_(ours), due).values(values)
+        rows = session.execute(statement.returning(*(getattr(Payment, name) for name in Job.__dataclass_fields__)))
+        return [Job(**row) for row in rows.mappings()]
 
 
 def ask(bank: Bank, job: Job) -> Answer:
