@@ -14,6 +14,7 @@ from accounts.settings import Settings
 from chassis.database import app_database
 from chassis.identity import caller, requires, requires_service
 from chassis.limits import SubjectLimits
+from chassis.openapi import answers
 from chassis.schemas import parsed
 from chassis.telemetry import log
 
@@ -23,7 +24,7 @@ internal = APIBlueprint("keys", __name__, url_prefix="/internal/keys")
 
 @routes.post("/users")
 @routes.input(Register)
-@routes.output(UserAnswer, 201)
+@answers(UserAnswer, 201)
 def register(json_data: Register) -> tuple[dict[str, Any], int]:
     """Open an account; 409 when there is one with this e-mail."""
     user = usecases.register(app_database(), _passwords(), json_data.email, json_data.password, json_data.name)
@@ -33,7 +34,7 @@ def register(json_data: Register) -> tuple[dict[str, Any], int]:
 
 @routes.post("/tokens")
 @routes.input(SignIn)
-@routes.output(TokensAnswer)
+@answers(TokensAnswer)
 def sign_in(json_data: SignIn) -> Response:
     """Sign in with e-mail and password, or stay signed in with a refresh token, which then changes."""
     database, settings, wanted = app_database(), _settings(), json_data
@@ -60,14 +61,14 @@ def sign_out() -> tuple[str, int]:
 
 @routes.get("/me")
 @requires()
-@routes.output(UserAnswer)
+@answers(UserAnswer)
 def me() -> dict[str, Any]:
     """The user whose token this is."""
     return user_answer(usecases.get_user(app_database(), caller().id))
 
 
 @routes.get("/.well-known/jwks.json")
-@routes.output(KeySetAnswer)
+@answers(KeySetAnswer)
 def key_set() -> Response:
     """The public keys that check access tokens."""
     response = current_app.json.response(keys.key_set(app_database(), _settings().access_token_s))
@@ -77,7 +78,7 @@ def key_set() -> Response:
 
 @internal.post("/rotate")
 @requires_service()
-@internal.output(KeyAnswer, 201)
+@answers(KeyAnswer, 201)
 def rotate() -> tuple[dict[str, Any], int]:
     """Make a new signing key. Tokens of the old ones stay valid."""
     key = keys.rotate(app_database(), _settings().key_activation_s)

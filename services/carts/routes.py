@@ -11,13 +11,14 @@ from carts.schemas import CartAnswer, ItemWanted, cart_answer
 from chassis.calls import app_calls
 from chassis.database import app_database
 from chassis.identity import caller, requires
+from chassis.openapi import answers
 
 routes = APIBlueprint("carts", __name__, url_prefix="/api/carts")
 
 
 @routes.get("/mine")
 @requires("customer")
-@routes.output(CartAnswer)
+@answers(CartAnswer)
 def show() -> dict[str, Any]:
     """One's cart at today's prices; `stale` says that some are older, since the catalog is away."""
     return cart_answer(usecases.get_cart(app_database(), _catalog(), caller().id))
@@ -26,7 +27,7 @@ def show() -> dict[str, Any]:
 @routes.put("/mine/items/<sku>")
 @requires("customer")
 @routes.input(ItemWanted)
-@routes.output(CartAnswer)
+@answers(CartAnswer)
 @routes.doc(responses={404: "no such product", 409: "50 different products are in the cart already"})
 def put(sku: str, json_data: ItemWanted) -> dict[str, Any]:
     """Set how many pieces of a product are in the cart; answers the cart."""
@@ -36,7 +37,7 @@ def put(sku: str, json_data: ItemWanted) -> dict[str, Any]:
 
 @routes.delete("/mine/items/<sku>")
 @requires("customer")
-@routes.output(CartAnswer)
+@answers(CartAnswer)
 def remove(sku: str) -> dict[str, Any]:
     """Take a product out of the cart, if it is in it; answers the cart."""
     return cart_answer(usecases.remove_item(app_database(), _catalog(), caller().id, sku))

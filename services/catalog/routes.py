@@ -19,6 +19,7 @@ from catalog.settings import Settings
 from chassis.database import app_database
 from chassis.errors import PreconditionFailed
 from chassis.identity import requires
+from chassis.openapi import answers
 from chassis.paging import Page
 
 routes = APIBlueprint("catalog", __name__, url_prefix="/api/catalog")
@@ -26,7 +27,7 @@ routes = APIBlueprint("catalog", __name__, url_prefix="/api/catalog")
 
 @routes.get("/products")
 @routes.input(ProductsQuery, location="query")
-@routes.output(ProductsAnswer)
+@answers(ProductsAnswer)
 def index(query_data: ProductsQuery) -> Response:
     """Products by sku; `q` searches in name and description, all its words must occur.
 
@@ -44,7 +45,7 @@ def index(query_data: ProductsQuery) -> Response:
 
 @routes.get("/categories")
 @routes.input(Page, location="query")
-@routes.output(CategoriesAnswer)
+@answers(CategoriesAnswer)
 def categories(query_data: Page) -> Response:
     """The categories by name, and how many products each has."""
     items, following = usecases.list_categories(app_database(), query_data.limit, query_data.cursor)
@@ -52,7 +53,7 @@ def categories(query_data: Page) -> Response:
 
 
 @routes.get("/products/<sku>")
-@routes.output(ProductAnswer)
+@answers(ProductAnswer)
 def show(sku: str) -> Response:
     """One product."""
     return _cacheable(product_answer(usecases.get_product(app_database(), sku)))
@@ -61,7 +62,7 @@ def show(sku: str) -> Response:
 @routes.put("/products/<sku>")
 @requires("operator")
 @routes.input(ProductWritten)
-@routes.output(ProductAnswer)
+@answers(ProductAnswer)
 @routes.doc(responses={201: "created", 412: "`If-Match` or `If-None-Match` does not hold"})
 def put(sku: str, json_data: ProductWritten) -> Response:
     """Create (201) or replace (200) a product. `If-Match` with its ETag guards against a lost update."""

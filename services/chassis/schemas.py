@@ -1,6 +1,7 @@
 """What the shapes on the wire have in common."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -32,6 +33,11 @@ def _printable(text: str) -> str:
 
 Text = Annotated[str, AfterValidator(_printable)]
 """Text without control characters; any other Unicode is welcome."""
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC as it goes into JSON: `2030-01-01T11:30:00Z`."""
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def parsed(model: type[Model], value: Any) -> Model:

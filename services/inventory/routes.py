@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 
 from chassis.database import app_database
 from chassis.identity import caller, requires
+from chassis.openapi import answers
 from chassis.paging import OperatorPage
 from inventory import books, counting
 from inventory.schemas import (
@@ -25,7 +26,7 @@ routes = APIBlueprint("inventory", __name__, url_prefix="/api/inventory")
 
 
 @routes.get("/stock/<sku>")
-@routes.output(StockAnswer)
+@answers(StockAnswer)
 def show(sku: str) -> dict[str, Any]:
     """How many pieces of a product there are, and how many can still be ordered."""
     return stock_answer(books.get_stock(app_database(), sku))
@@ -34,7 +35,7 @@ def show(sku: str) -> dict[str, Any]:
 @routes.put("/stock/<sku>")
 @requires("operator")
 @routes.input(StockCounted)
-@routes.output(StockAnswer)
+@answers(StockAnswer)
 @routes.doc(responses={201: "the first stock of this sku", 409: "more pieces are reserved"})
 def count(sku: str, json_data: StockCounted) -> tuple[dict[str, Any], int]:
     """Say how many pieces there are, the reserved ones included."""
@@ -45,7 +46,7 @@ def count(sku: str, json_data: StockCounted) -> tuple[dict[str, Any], int]:
 @routes.get("/stock")
 @requires("operator")
 @routes.input(OperatorPage, location="query")
-@routes.output(StockList)
+@answers(StockList)
 def stock(query_data: OperatorPage) -> dict[str, Any]:
     """All stock, by sku."""
     rows, following = books.list_stock(app_database(), query_data)
@@ -55,7 +56,7 @@ def stock(query_data: OperatorPage) -> dict[str, Any]:
 @routes.get("/reservations")
 @requires("operator")
 @routes.input(ReservationsQuery, location="query")
-@routes.output(ReservationList)
+@answers(ReservationList)
 def reservations(query_data: ReservationsQuery) -> dict[str, Any]:
     """What was asked for by orders and what became of it, oldest first."""
     rows, following = books.list_reservations(app_database(), query_data)
@@ -65,7 +66,7 @@ def reservations(query_data: ReservationsQuery) -> dict[str, Any]:
 @routes.get("/movements")
 @requires("operator")
 @routes.input(MovementsQuery, location="query")
-@routes.output(MovementList)
+@answers(MovementList)
 def movements(query_data: MovementsQuery) -> dict[str, Any]:
     """Every change of every stock row, oldest first; the deltas of a sku add up to its row."""
     rows, following = books.list_movements(app_database(), query_data)

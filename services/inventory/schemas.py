@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from chassis.paging import OperatorPage
-from chassis.schemas import Answer, Body, Text
+from chassis.schemas import Answer, Body, Text, utc_text
 from inventory.domain import SKU, Line, State, merge_lines
 from inventory.models import Movement, Reservation, Stock
 
@@ -108,8 +108,16 @@ def stock_answer(stock: Stock) -> dict[str, Any]:
 
 
 def reservation_answer(reservation: Reservation) -> dict[str, Any]:
-    return {name: getattr(reservation, name) for name in ReservationAnswer.model_fields}
+    return {
+        "order_id": reservation.order_id,
+        "state": reservation.state,
+        "lines": reservation.lines,
+        "missing_sku": reservation.missing_sku,
+        "created_at": utc_text(reservation.created_at),
+        "changed_at": utc_text(reservation.changed_at),
+    }
 
 
 def movement_answer(movement: Movement) -> dict[str, Any]:
-    return {name: getattr(movement, name) for name in MovementAnswer.model_fields}
+    fields = {name: getattr(movement, name) for name in MovementAnswer.model_fields}
+    return {**fields, "at": utc_text(movement.at)}

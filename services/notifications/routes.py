@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 
 from chassis.database import app_database
 from chassis.identity import caller, requires
+from chassis.openapi import answers
 from chassis.paging import Page
 from notifications.schemas import MessagesAnswer, message_answer
 from notifications.usecases import list_messages
@@ -16,7 +17,7 @@ routes = APIBlueprint("notifications", __name__, url_prefix="/api/notifications"
 @routes.get("")
 @requires()
 @routes.input(Page, location="query")
-@routes.output(MessagesAnswer)
+@answers(MessagesAnswer)
 def index(query_data: Page) -> dict[str, Any]:
     """One's own messages, newest first."""
     messages, following = list_messages(app_database(), caller().id, query_data.limit, query_data.cursor)

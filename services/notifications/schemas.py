@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from chassis.schemas import Answer, Text
+from chassis.schemas import Answer, Text, utc_text
 from notifications.models import Message
 
 Id = Annotated[Text, Field(min_length=1, max_length=64)]
@@ -40,4 +40,4 @@ class MessagesAnswer(Answer):
 
 
 def message_answer(message: Message) -> dict[str, Any]:
-    return {"subject": message.subject, "body": message.body, "at": message.at}
+    return {"subject": message.subject, "body": message.body, "at": utc_text(message.at)}
