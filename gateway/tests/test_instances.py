@@ -36,7 +36,7 @@ def spread(door, path, count, clients=4):
 
 def test_round_robin_spreads_evenly_over_all_workers(upstream, discovery, open_door):
     discovery.put("orders", *(upstream() for _ in range(3)))
-    found = spread(open_door(WORKERS="2"), "/api/orders/", 3000)
+    found = spread(open_door(NGINX_WORKERS="2"), "/api/orders/", 3000)
     assert sum(found.values()) == 3000
     assert len(found) == 3
     assert max(found.values()) <= 0.4 * 3000

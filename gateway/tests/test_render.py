@@ -80,7 +80,7 @@ def test_two_services_with_one_prefix_are_refused(tmp_path):
 
 def test_all_wrong_settings_are_named_at_once():
     wrong = {
-        "GATEWAY_PORT": "0", "GATEWAY_HOST": "a b;", "WORKERS": "two", "NGINX_BIN": "no-such-nginx",
+        "GATEWAY_PORT": "0", "GATEWAY_HOST": "a b;", "NGINX_WORKERS": "two", "NGINX_BIN": "no-such-nginx",
         "RATE_LIMITS": '{"orders": 1}', "CACHE_SECONDS": "-1", "RATE_LIMIT_LOOPBACK": "perhaps",
         "FLEET_FILE": "/nowhere.toml", "CACHED_ROUTES": "/a;b",
     }  # fmt: skip

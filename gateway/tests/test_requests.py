@@ -237,3 +237,16 @@ def test_the_access_log_has_one_json_object_for_each_request(shop):
     assert (line["method"], line["path"], line["status"]) == ("GET", "/api/orders/1", 200)
     assert line["upstream"].startswith("127.0.0.1:") and line["upstream_status"] == "200"
     assert line["request_s"] >= 0 and line["bytes"] > 0 and float(line["upstream_header_s"]) >= 0
+
+
+def test_the_supervisors_asking_is_not_in_the_access_log(open_door):
+    door = open_door(NGINX_WORKERS="1")  # one worker writes its lines in their order
+    for path in ("/healthz", "/healthz?q=1", "/last"):
+        door.ask(path)
+    log = door.home / "logs" / "gateway-access.log"
+
+    def lines():
+        found = [json.loads(line) for line in log.read_text().splitlines()]
+        return found if any(line["path"] == "/last" for line in found) else None
+
+    assert [line["path"] for line in eventually(lines)] == ["/healthz", "/last"]
