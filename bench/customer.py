@@ -27,7 +27,12 @@ class Customer:
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         """One request; what comes back, errors too."""
-        return self._session.request(method, self.shop + path, **{"timeout": TIMEOUT_S} | options)
+        options = {"timeout": TIMEOUT_S} | options
+        try:
+            return self._session.request(method, self.shop + path, **options)
+        except requests.ConnectionError:
+            # nginx closes idle connections when it reloads. A request that meets the closing was not looked at.
+            return self._session.request(method, self.shop + path, **options)
 
     def get(self, path: str, **options: Any) -> Any:
         """The document at a path. Raises requests.HTTPError."""

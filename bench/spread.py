@@ -25,17 +25,29 @@ def through_the_gateway(port: int, requests: int, path: str = PATH) -> Counter[s
     """GET the same path so many times through the gateway; instance -> answers."""
 
     def ask(share: int, count: Counter[str]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        with closing(connection):
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
             for _ in range(share):
-                connection.request("GET", path)
-                answer = connection.getresponse()
-                answer.read()
+                answer = _get(connection, path)
                 if answer.headers["X-Cache"] is not None:
                     raise AssertionError(f"the cache is on: {answer.headers['X-Cache']}")
                 count[answer.headers["X-Served-By"]] += 1
 
     return _in_threads(ask, requests)
+
+
+def _get(connection: http.client.HTTPConnection, path: str, again: bool = True) -> http.client.HTTPResponse:
+    """The answer, read to its end."""
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+    except (http.client.RemoteDisconnected, ConnectionError):
+        # nginx closes idle connections when it reloads; a request may meet that.
+        connection.close()
+        if not again:
+            raise
+        return _get(connection, path, again=False)
+    return answer
 
 
 def by_the_caller(calls: Calls, target: str, requests: int, path: str = PATH) -> Counter[str]:
@@ -102,7 +114,7 @@ def _by_gateway(system: System, strategy: str) -> Counter[str]:
     system.souk("set", "gateway/balancing/catalog", strategy)
     if strategy != "round_robin":  # that is what it does already
         eventually(lambda: _reloads(system) > reloads)
-    through_the_gateway(system.gateway_port, 300)  # old workers of nginx end with their connections
+    through_the_gateway(system.gateway_port, 300)  # workers from before the reload are gone by then
     return through_the_gateway(system.gateway_port, REQUESTS)
 
 
