@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from bank.models import Charge
-from chassis.schemas import Answer, Body, Text
+from chassis.schemas import Answer, Body, Text, utc_text
 
 MOST_CENTS = 10**15
 LONGEST_MS = 60_000
@@ -81,9 +81,9 @@ def charge_item(charge: Charge) -> dict[str, Any]:
     """A charge with everything that is known of it."""
     return charge_answer(charge) | {
         "card_last4": charge.card_last4,
-        "created_at": charge.created_at.isoformat(),
+        "created_at": utc_text(charge.created_at),
         "refund_key": charge.refund_key,
-        "refunded_at": charge.refunded_at.isoformat() if charge.refunded_at else None,
+        "refunded_at": utc_text(charge.refunded_at) if charge.refunded_at else None,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chassis.schemas import Answer, Body, Text
+from chassis.schemas import Answer, Body, Text, utc_text
 from payments.models import Payment
 
 MOST_CENTS = 10**15
@@ -71,6 +71,6 @@ def payment_answer(payment: Payment) -> dict[str, Any]:
         "reason": payment.reason,
         "amount_cents": payment.amount_cents,
         "currency": payment.currency,
-        "created_at": payment.created_at.isoformat(),
-        "updated_at": payment.updated_at.isoformat(),
+        "created_at": utc_text(payment.created_at),
+        "updated_at": utc_text(payment.updated_at),
     }
