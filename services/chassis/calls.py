@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import requests
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, current_app
 from prometheus_client import Counter
 
 from chassis import deadline
@@ -68,9 +68,8 @@ class _Failed(Exception):
 class Calls:
     """Outbound HTTP of one process. Thread-safe; opens nothing before its first use, so it may be forked.
 
-    sign: makes the service token for a target. user_token: the token of the user whose request is served.
-    balancing: target -> strategy, "*" for all others. fail_max: so many failed calls in a row open a target's
-    breaker; a call that a retry saved has not failed.
+    sign: makes the service token for a target. balancing: target -> strategy, "*" for all others. fail_max: so
+    many failed calls in a row open a target's breaker; a call that a retry saved has not failed.
     """
 
     def __init__(
@@ -80,18 +79,15 @@ class Calls:
         sign: Callable[[str], str] | None = None,
         balancing: Mapping[str, str] | None = None,
         *,
-        user_token: Callable[[], str | None] = lambda: None,
-        retry_ratio: float = 0.1,
         max_retries: int = MAX_RETRIES,
         fail_max: int = 20,
         reset_s: float = 2.0,
         seed: int | None = None,
     ) -> None:
         self.discovery = discovery
-        self._sign, self._user_token = sign, user_token
-        self._max_retries = max_retries
+        self._sign, self._max_retries = sign, max_retries
         self._connections = Connections(f"souk-{service}")
-        self._targets = Targets(balancing or {}, retry_ratio, fail_max, reset_s, seed)
+        self._targets = Targets(balancing or {}, fail_max, reset_s, seed)
 
     def request(
         self,
@@ -114,7 +110,7 @@ class Calls:
         key: calls with the same key go to the same instance under the consistent hash. idempotent: whether
         the call may be repeated; by default what HTTP says of the method. timeout_s: at most this, at most
         what is left of the deadline, 5 s if there is neither; retries included. token: "service" signs one,
-        "user" hands on `user_token` or the token of the user whose request is being served.
+        "user" hands on `user_token`, if there is one.
 
         Raises Unavailable (nobody healthy, no connection, breaker open) and DeadlinePassed.
         """
@@ -211,7 +207,7 @@ class Calls:
             if self._sign is None:
                 raise ValueError("these calls were made without `sign`, so they have no service token")
             headers["Authorization"] = f"Bearer {self._sign(target)}"
-        elif token == "user" and (user_token := user_token or self._user_token()):
+        elif token == "user" and user_token:
             headers["Authorization"] = f"Bearer {user_token}"
         return headers
 
@@ -242,7 +238,6 @@ def use_calls(app: Flask, settings: ChassisSettings) -> Calls:
         make_discovery(settings.discovery_url, settings.renewal_s),
         ServiceTokens(settings.service, settings.service_keys).sign,
         settings.balancing,
-        user_token=_token_of_request,
     )
     app.extensions["souk.calls"] = calls
     add_background(app, calls)
@@ -250,13 +245,7 @@ def use_calls(app: Flask, settings: ChassisSettings) -> Calls:
 
 
 def app_calls() -> Calls:
-    calls: Calls = current_app.extensions["souk.calls"]
-    return calls
-
-
-def _token_of_request() -> str | None:
-    scheme, _, token = (request.headers.get("Authorization", "") if has_request_context() else "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    return current_app.extensions["souk.calls"]
 
 
 def _time_allowed(timeout_s: float | None) -> float:

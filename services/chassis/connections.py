@@ -10,6 +10,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 CONNECT_TIMEOUT_S = 1.0
+IDLE_KEPT = 64  # idle connections that are kept per address; more may be open at the same time
 CUT_AT_ONCE_S = 0.05  # later than this the other side had begun to work, and most of the time may be gone
 NETWORK_ERRORS = (
     requests.ConnectionError,
@@ -41,13 +42,10 @@ class _Adapter(HTTPAdapter):
 
 
 class Connections:
-    """Sends one request to one address. Thread-safe; opens nothing before its first use, so it may be forked.
+    """Sends one request to one address. Thread-safe; opens nothing before its first use, so it may be forked."""
 
-    pool_size: idle connections that are kept per address; more may be open at the same time.
-    """
-
-    def __init__(self, user_agent: str, pool_size: int = 64) -> None:
-        self._user_agent, self._pool_size = user_agent, pool_size
+    def __init__(self, user_agent: str) -> None:
+        self._user_agent = user_agent
         self._session = self._new_session()
 
     def send(self, method: str, url: str, *, timeout_s: float, repeatable: bool, **content: Any) -> requests.Response:
@@ -78,7 +76,7 @@ class Connections:
         session.trust_env = False  # no proxies between our services; and reading .netrc for each call is slow
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # a jar would be shared by all users
         session.headers["User-Agent"] = self._user_agent
-        session.mount("http://", _Adapter(pool_connections=256, pool_maxsize=self._pool_size, max_retries=0))
+        session.mount("http://", _Adapter(pool_connections=256, pool_maxsize=IDLE_KEPT, max_retries=0))
         return session
 
 

@@ -51,7 +51,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Database:
-    """A service's own database. Safe to share between threads; make it after a fork or call `dispose`."""
+    """A service's own database. Safe to share between threads; make it after a fork."""
 
     def __init__(self, url: str) -> None:
         self.engine: Engine = make_engine(url)
@@ -87,10 +87,6 @@ class Database:
             log.warning("the database does not answer", error=str(error.__cause__ or error))
             return False
         return True
-
-    def dispose(self) -> None:
-        """Drop all connections, so that none is shared over a fork."""
-        self.engine.dispose(close=False)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -188,5 +184,4 @@ def use_database(app: Flask, settings: ChassisSettings) -> Database:
 
 def app_database() -> Database:
     """The database of the application that handles this request."""
-    database: Database = current_app.extensions["souk.database"]
-    return database
+    return current_app.extensions["souk.database"]

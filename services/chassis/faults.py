@@ -24,8 +24,6 @@ from chassis.identity import requires_service
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
-POINTS = ("outbox.claimed", "inbox.received", "inbox.handled", "outbox.sent")
-
 faults_routes = APIBlueprint("faults", __name__, url_prefix="/internal/faults")
 
 

@@ -38,7 +38,6 @@ class Caller:
 
     id: str
     roles: frozenset[str]
-    token: str
     expires_at: float
 
 
@@ -143,7 +142,7 @@ class Identity:
             )  # fmt: skip
         except (jwt.PyJWTError, RecursionError) as error:  # a header of nested brackets is no token either
             raise Unauthenticated("this token is not valid or has expired; sign in again") from error
-        caller = Caller(claims["sub"], frozenset(claims.get("roles", ())), token, claims["exp"])
+        caller = Caller(claims["sub"], frozenset(claims.get("roles", ())), claims["exp"])
         if len(self._checked) >= self.REMEMBERED:
             self._checked.clear()
         self._checked[token] = caller
@@ -158,8 +157,7 @@ def _bearer() -> str:
 
 
 def _identity() -> Identity:
-    identity: Identity = current_app.extensions["souk.identity"]
-    return identity
+    return current_app.extensions["souk.identity"]
 
 
 def requires(role: str | None = None) -> Callable[[View], View]:
@@ -184,7 +182,7 @@ def requires_service() -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            g.calling_service = _identity().services.verify(_bearer())
+            _identity().services.verify(_bearer())
             return view(*args, **kwargs)
 
         return _documented(guarded, "service")
@@ -199,8 +197,7 @@ def _documented(view: Any, scheme: str) -> Any:
 
 def caller() -> Caller:
     """The user whom `requires` let in."""
-    user: Caller = g.caller
-    return user
+    return g.caller
 
 
 def use_identity(
@@ -211,8 +208,7 @@ def use_identity(
     def ask_accounts() -> dict[str, Any]:
         response = calls.request("accounts", "GET", JWKS_PATH, timeout_s=2)
         response.raise_for_status()
-        document: dict[str, Any] = response.json()
-        return document
+        return response.json()
 
     file = settings.souk_home / "cache" / "jwks.json"
     keys = KeySet(fetch or ask_accounts, None if fetch else file)

@@ -30,10 +30,8 @@ class Target:
 class Targets:
     """All neighbours, each from its first call on. `balancing`: target -> strategy, "*" for all others."""
 
-    def __init__(
-        self, balancing: Mapping[str, str], retry_ratio: float, fail_max: int, reset_s: float, seed: int | None
-    ) -> None:
-        self._balancing, self._retry_ratio, self._seed = balancing, retry_ratio, seed
+    def __init__(self, balancing: Mapping[str, str], fail_max: int, reset_s: float, seed: int | None) -> None:
+        self._balancing, self._seed = balancing, seed
         self._fail_max, self._reset_s = fail_max, reset_s
         self._known: dict[str, Target] = {}
 
@@ -49,7 +47,7 @@ class Targets:
             name,
             make_strategy(strategy, self._seed, in_flight),
             in_flight,
-            RetryBudget(self._retry_ratio),
+            RetryBudget(),
             Breaker(name, self._fail_max, self._reset_s),
             SideBench(),
         )

@@ -58,11 +58,6 @@ class OrdersAnswer(Answer):
     next: str | None
 
 
-class StockRejected(BaseModel):
-    order_id: str
-    reason: str = "out_of_stock"
-
-
 class AboutOrder(BaseModel):
     """What orders needs of `stock.reserved` and `payment.*`: which order it is about."""
 

@@ -8,8 +8,6 @@ from chassis.tables_v1 import create_inbox
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

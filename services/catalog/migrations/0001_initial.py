@@ -7,8 +7,6 @@ from chassis.tables_v1 import create_outbox
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:

@@ -131,13 +131,12 @@ def test_the_trace_goes_on_with_a_new_span(replica, calls_to):
 
 def test_tokens_are_added_when_asked_for(replica, calls_to):
     one = replica()
-    calls = calls_to(one, user_token=lambda: "of-the-request")
+    calls = calls_to(one)
     get(calls)
     assert "Authorization" not in one.headers
     for options, expected in [
         ({"token": "service"}, "Bearer to-catalog"),
         ({"token": "user", "user_token": "given"}, "Bearer given"),
-        ({"token": "user"}, "Bearer of-the-request"),
     ]:
         get(calls, **options)
         assert one.headers["Authorization"] == expected

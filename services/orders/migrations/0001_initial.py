@@ -8,8 +8,6 @@ from chassis.tables_v1 import create_idempotency_keys, create_inbox, create_outb
 
 revision = "0001"
 down_revision = None
-branch_labels = None
-depends_on = None
 
 
 def upgrade() -> None:
