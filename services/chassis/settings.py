@@ -31,6 +31,7 @@ class ChassisSettings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     threads: int = Field(default=8, ge=1, le=512)
+    weight: int = Field(default=1, ge=1)
     souk_home: Path = Path(".souk")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from chassis.background import Background
+from chassis.discovery import Discovery
 from chassis.registration import Registrar, Registration
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
@@ -22,7 +23,9 @@ def start(worker: Any) -> None:
     app.extensions["souk.instance"] = instance = f"{settings.service}-{host}-{port}"
     for background in app.extensions["souk.background"]:
         background.start()
-    registrar = _make_registrar(app, settings, instance, host, port)
+    discovery: Discovery = app.extensions["souk.calls"].discovery
+    registration = make_registration(settings, instance, host, port)
+    registrar = Registrar(discovery, registration, settings.renewal_s, lambda: is_ready(app))
     registrar.start()
 
     def drain(_signal: int, _frame: Any) -> None:
@@ -45,8 +48,7 @@ def stop(worker: Any) -> None:
         background.stop()
 
 
-def _make_registrar(app: Flask, settings: ChassisSettings, instance: str, host: str, port: int) -> Registrar:
-    discovery = app.extensions["souk.calls"].discovery
+def make_registration(settings: ChassisSettings, instance: str, host: str, port: int) -> Registration:
+    """What this instance tells the registry."""
     meta = {"version": settings.version, "prefix": settings.prefix}
-    registration = Registration(instance, settings.service, host, port, meta=meta, ttl_s=settings.ttl_s)
-    return Registrar(discovery, registration, settings.renewal_s, lambda: is_ready(app))
+    return Registration(instance, settings.service, host, port, meta=meta, ttl_s=settings.ttl_s, weight=settings.weight)

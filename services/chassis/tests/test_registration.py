@@ -14,6 +14,8 @@ import requests
 from chassis.discovery import make_discovery
 from chassis.registration import Registrar, Registration
 from chassis.testing import eventually
+from chassis.tests.toy import Settings
+from chassis.worker import make_registration
 
 CATALOG = Registration("catalog-1", "catalog", "127.0.0.1", 4001, ["t"], {"version": "1", "prefix": "/api/catalog"})
 
@@ -223,6 +225,11 @@ def test_a_registered_instance_is_seen_with_all_that_it_said(real, discovery, re
     (seen,) = discovery.instances("catalog")
     assert (seen.url, seen.tags, seen.meta) == ("http://127.0.0.1:4001", ("x",), {"version": "2"})
     assert (seen.weight, seen.status) == (3, "passing")
+
+
+def test_an_instance_registers_with_the_weight_of_its_settings():
+    assert make_registration(Settings(weight=3), "toy-1", "127.0.0.1", 4001).weight == 3
+    assert make_registration(Settings(), "toy-1", "127.0.0.1", 4001).weight == 1
 
 
 def test_one_that_leaves_is_gone_at_once_and_one_that_falls_silent_after_its_ttl(real, discovery, registrar_for):
