@@ -18,6 +18,7 @@ class Problem(Exception):
 
     status = 500
     title = "Internal error"
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -29,7 +30,8 @@ class Problem(Exception):
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.errors = list(errors)
-        self.retry_after = retry_after
+        if retry_after is not None:
+            self.retry_after = retry_after
 
     def as_dict(self, trace_id: str) -> dict[str, Any]:
         """The body of the `application/problem+json` answer."""
@@ -92,10 +94,7 @@ class PreconditionRequired(Problem):
 class TooManyRequests(Problem):
     """Sent with `Retry-After`; one second unless the raiser knows better."""
 
-    status, title = 429, "Too many requests"
-
-    def __init__(self, detail: str = "", *, retry_after: float = 1.0) -> None:
-        super().__init__(detail, retry_after=retry_after)
+    status, title, retry_after = 429, "Too many requests", 1.0
 
 
 class InternalError(Problem):
@@ -105,21 +104,11 @@ class InternalError(Problem):
 class Unavailable(Problem):
     """What is needed cannot be had now. Sent with `Retry-After`; one second unless the raiser knows better."""
 
-    status, title = 503, "Service unavailable"
-
-    def __init__(self, detail: str = "", *, retry_after: float = 1.0) -> None:
-        super().__init__(detail, retry_after=retry_after)
+    status, title, retry_after = 503, "Service unavailable", 1.0
 
 
 class DeadlinePassed(Problem):
     status, title = 504, "Deadline passed"
 
 
-BY_STATUS: dict[int, type[Problem]] = {
-    problem.status: problem
-    for problem in (
-        BadRequest, Unauthenticated, Forbidden, NotFound, MethodNotAllowed, Conflict, PreconditionFailed,
-        TooLarge, UnsupportedMediaType, Unprocessable, PreconditionRequired, TooManyRequests, InternalError,
-        Unavailable, DeadlinePassed,
-    )
-}  # fmt: skip
+BY_STATUS: dict[int, type[Problem]] = {kind.status: kind for kind in Problem.__subclasses__()}

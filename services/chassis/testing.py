@@ -163,8 +163,7 @@ class Neighbour:
 
     def _answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         answer = self.answers.get((method, path), self.answers.get((method, path.partition("?")[0]), (404, {})))
-        result: tuple[int, Any] = answer(body) if callable(answer) else answer
-        return result
+        return answer(body) if callable(answer) else answer
 
     def _handler(neighbour) -> type[BaseHTTPRequestHandler]:  # noqa: N805
         class Handler(BaseHTTPRequestHandler):

@@ -133,5 +133,4 @@ def _replaced(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> 
     for step in path[:-1]:
         target = target[step]
     target[path[-1]] = value
-    result: dict[str, Any] = changed
-    return result
+    return changed

@@ -41,25 +41,21 @@ class Accounts(Client):
     target = "accounts"
 
     def sign_up(self, email: str, password: str, name: str) -> Json:
-        user: Json = self.ask("POST", "/users", json={"email": email, "password": password, "name": name})
-        return user
+        return self.ask("POST", "/users", json={"email": email, "password": password, "name": name})
 
     def sign_in(self, email: str, password: str) -> Json:
         # Asking twice makes two sessions of which one is never used, so a retry does no harm.
-        tokens: Json = self.ask("POST", "/tokens", json={"email": email, "password": password}, idempotent=True)
-        return tokens
+        return self.ask("POST", "/tokens", json={"email": email, "password": password}, idempotent=True)
 
     def refresh(self, refresh_token: str) -> Json:
         # The token that was just replaced is good for 30 s more, so this may be repeated.
-        tokens: Json = self.ask("POST", "/tokens", json={"refresh_token": refresh_token}, idempotent=True)
-        return tokens
+        return self.ask("POST", "/tokens", json={"refresh_token": refresh_token}, idempotent=True)
 
     def sign_out(self, token: str, refresh_token: str) -> None:
         self.ask("DELETE", "/tokens", token=token, json={"refresh_token": refresh_token})
 
     def me(self, token: str) -> Json:
-        user: Json = self.ask("GET", "/me", token=token, timeout_s=self.soft_timeout_s)
-        return user
+        return self.ask("GET", "/me", token=token, timeout_s=self.soft_timeout_s)
 
 
 class Catalog(Client):
@@ -69,13 +65,10 @@ class Catalog(Client):
 
     def products(self, **query: Any) -> Json:
         query = {name: value for name, value in query.items() if value}
-        found: Json = self.ask("GET", "/products", params={**query, "limit": PAGE})
-        return found
+        return self.ask("GET", "/products", params={**query, "limit": PAGE})
 
     def some(self, skus: list[str]) -> list[Json]:
-        found: Json = self.ask("GET", "/products", params={"sku": skus}, timeout_s=self.soft_timeout_s)
-        items: list[Json] = found["items"]
-        return items
+        return self.ask("GET", "/products", params={"sku": skus}, timeout_s=self.soft_timeout_s)["items"]
 
     def categories(self) -> list[Json]:
         """All categories, remembered for half a minute: every list page shows them, and they hardly change."""
@@ -85,28 +78,24 @@ class Catalog(Client):
         return self._categories
 
     def product(self, sku: str) -> Json:
-        found: Json = self.ask("GET", f"/products/{checked(sku)}")
-        return found
+        return self.ask("GET", f"/products/{checked(sku)}")
 
 
 class Inventory(Client):
     target = "inventory"
 
     def stock(self, sku: str) -> Json:
-        stock: Json = self.ask("GET", f"/stock/{checked(sku)}", timeout_s=self.soft_timeout_s)
-        return stock
+        return self.ask("GET", f"/stock/{checked(sku)}", timeout_s=self.soft_timeout_s)
 
 
 class Carts(Client):
     target = "carts"
 
     def mine(self, token: str) -> Json:
-        cart: Json = self.ask("GET", "/mine", token=token)
-        return cart
+        return self.ask("GET", "/mine", token=token)
 
     def for_badge(self, token: str) -> Json:
-        cart: Json = self.ask("GET", "/mine", token=token, timeout_s=self.soft_timeout_s)
-        return cart
+        return self.ask("GET", "/mine", token=token, timeout_s=self.soft_timeout_s)
 
     def put(self, token: str, sku: str, quantity: int) -> None:
         self.ask("PUT", f"/mine/items/{checked(sku)}", token=token, json={"quantity": quantity})
@@ -120,36 +109,30 @@ class Orders(Client):
 
     def place(self, token: str, checkout: Checkout) -> Json:
         headers = {"Idempotency-Key": checkout.key}
-        order: Json = self.ask("POST", "", token=token, json=checkout.body, headers=headers, idempotent=True)
-        return order
+        return self.ask("POST", "", token=token, json=checkout.body, headers=headers, idempotent=True)
 
     def mine(self, token: str, cursor: str | None) -> Json:
-        orders: Json = self.ask("GET", "", token=token, params={"cursor": cursor} if cursor else None)
-        return orders
+        return self.ask("GET", "", token=token, params={"cursor": cursor} if cursor else None)
 
     def one(self, token: str, order_id: str) -> Json:
-        order: Json = self.ask("GET", f"/{order_id}", token=token)
-        return order
+        return self.ask("GET", f"/{order_id}", token=token)
 
     def cancel(self, token: str, order_id: str) -> Json:
-        order: Json = self.ask("POST", f"/{order_id}/cancellation", token=token, idempotent=True)
-        return order
+        return self.ask("POST", f"/{order_id}/cancellation", token=token, idempotent=True)
 
 
 class Payments(Client):
     target = "payments"
 
     def of_order(self, token: str, order_id: str) -> Json:
-        payment: Json = self.ask("GET", f"/{order_id}", token=token, timeout_s=self.soft_timeout_s)
-        return payment
+        return self.ask("GET", f"/{order_id}", token=token, timeout_s=self.soft_timeout_s)
 
 
 class Notifications(Client):
     target = "notifications"
 
     def mine(self, token: str, cursor: str | None) -> Json:
-        messages: Json = self.ask("GET", "", token=token, params={"cursor": cursor} if cursor else None)
-        return messages
+        return self.ask("GET", "", token=token, params={"cursor": cursor} if cursor else None)
 
 
 class Neighbours:
@@ -167,8 +150,7 @@ class Neighbours:
 
 def neighbours() -> Neighbours:
     """Those of the running application."""
-    found: Neighbours = current_app.extensions["storefront.neighbours"]
-    return found
+    return current_app.extensions["storefront.neighbours"]
 
 
 def if_possible(ask: Callable[[], Result]) -> Result | None:

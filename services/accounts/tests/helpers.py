@@ -31,8 +31,7 @@ def signed_in(client: Any) -> dict[str, Any]:
     assert register(client).status_code == 201
     response = sign_in(client)
     assert response.status_code == 200
-    tokens: dict[str, Any] = response.get_json()
-    return tokens
+    return response.get_json()
 
 
 def bearer(tokens: dict[str, Any]) -> dict[str, str]:

@@ -80,5 +80,4 @@ def toy_app(home: Path, neighbours: dict[str, str] | None = None, **settings: An
 
 
 def relay_of(app: Flask) -> Relay:
-    relay: Relay = app.extensions["toy.relay"]
-    return relay
+    return app.extensions["toy.relay"]

@@ -17,10 +17,8 @@ def registered(user: str = "ada", name: str = "Ada") -> dict[str, Any]:
 
 
 def send(client: Any, message: dict[str, Any], sender: str = "orders") -> int:
-    status: int = client.post("/events", json=message, headers=as_service("notifications", sender)).status_code
-    return status
+    return client.post("/events", json=message, headers=as_service("notifications", sender)).status_code
 
 
 def messages(client: Any, user: str = "ada", query: str = "") -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = client.get(f"/api/notifications{query}", headers=as_user(user)).get_json()["items"]
-    return items
+    return client.get(f"/api/notifications{query}", headers=as_user(user)).get_json()["items"]
