@@ -4,19 +4,11 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from enum import Enum
 
 MIN_PASSWORD, MAX_PASSWORD = 10, 128
 
 # ASCII only: then "the same but for case" means the same to everybody.
 EMAIL_PATTERN = r"^[!-?A-~]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
-
-
-class Renewal(Enum):
-    """What to do about a refresh token that is shown."""
-
-    GRANT = "grant"
-    REVOKE = "revoke"  # it was used before, longer ago than any retry: somebody else has it too
 
 
 def email_key(email: str) -> str:
@@ -33,9 +25,12 @@ def hash_refresh_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def judge_renewal(first_used_at: datetime, now: datetime, grace: timedelta) -> Renewal:
-    """A second use within the grace is a retry whose answer got lost; it gets a token of its own."""
-    return Renewal.GRANT if now - first_used_at <= grace else Renewal.REVOKE
+def is_stolen(first_used_at: datetime, now: datetime, grace: timedelta) -> bool:
+    """Whether a refresh token was used before, longer ago than any retry: somebody else has it too.
+
+    A second use within the grace is a retry whose answer got lost; it gets a token of its own.
+    """
+    return now - first_used_at > grace
 
 
 def keys_still_needed(active_from: Iterable[datetime], now: datetime, tokens_live: timedelta) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from accounts.domain import Renewal, email_key, hash_refresh_token, judge_renewal, new_refresh_token
+from accounts.domain import email_key, hash_refresh_token, is_stolen, new_refresh_token
 from accounts.models import Family, RefreshToken, User
 from accounts.passwords import Passwords
 from chassis.database import Database, utc_now
@@ -120,7 +120,7 @@ def _renew(session: Session, token_hash: str, lifetime: timedelta, grace: timede
     if family is None or token is None or token.expires_at <= now:
         return None
     token.first_used_at = token.first_used_at or now
-    if judge_renewal(token.first_used_at, now, grace) is Renewal.REVOKE:
+    if is_stolen(token.first_used_at, now, grace):
         session.execute(delete(Family).where(Family.id == family.id))
         return None
     return session.get_one(User, family.user_id), _add_token(session, family.id, lifetime)

@@ -1,6 +1,7 @@
 """What can be done with products."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, select
@@ -80,20 +81,12 @@ def put_product(
 
 def add_missing(database: Database, products: Iterable[dict[str, Any]]) -> int:
     """Add those whose sku is not there yet, as a start and not as changes: no events. Returns how many."""
-    added, batch = 0, list[dict[str, Any]]()
-    for product in products:
-        batch.append({**product, "search": search_text(product["name"], product["description"])})
-        if len(batch) == BATCH:
-            added += _add_batch(database, batch)
-            batch = []
-    return added + _add_batch(database, batch)
-
-
-def _add_batch(database: Database, batch: list[dict[str, Any]]) -> int:
-    if not batch:
-        return 0
-    with database.transaction() as session:  # one for each batch, so that nobody waits for 100,000 rows
-        return len(insert_all_new(session, Product.__table__, batch))
+    added = 0
+    rows = ({**product, "search": search_text(product["name"], product["description"])} for product in products)
+    while batch := list(islice(rows, BATCH)):
+        with database.transaction() as session:  # one for each batch, so that nobody waits for 100,000 rows
+            added += len(insert_all_new(session, Product.__table__, batch))
+    return added
 
 
 def _changed(product: Product) -> dict[str, Any]:
