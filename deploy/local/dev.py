@@ -3,8 +3,8 @@
 import socket
 import subprocess
 import sys
-import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from deploy.local import scaling
 from deploy.local.client import System
@@ -12,8 +12,11 @@ from deploy.local.errors import Misused, Refused
 from deploy.local.fleet import environment
 from deploy.local.health import answers
 from deploy.local.processes import wait_until
+from deploy.local.show import Sayer
 
 NOT_FLASK = ("registry", "gateway")
+RENEWAL_S = 1.0
+_say = Sayer("souk: ")
 
 
 def develop(system: System, service: str) -> None:
@@ -24,24 +27,22 @@ def develop(system: System, service: str) -> None:
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     process = _start(system, service, port)
-    stopping = threading.Event()
     count = 0
     try:
         if not wait_until(lambda: process.poll() is not None or answers(f"{url}/readyz") == 200, 60, 0.2):
             raise Refused(f"{service} is not ready after 60 s: see what it says above")
         if process.poll() is not None:
             raise Refused(f"{service} does not start: see what it says above")
-        threading.Thread(target=_keep_registered, args=(system, service, port, stopping), daemon=True).start()
-        with system.home.lock():
-            replicas = [replica["name"] for replica in scaling.of_service(system, service)]
-            count = len(replicas)
-            scaling.retire(system, replicas, _say)
-        _say(f"{service} runs at {url}; it reloads when its files change. Ctrl-C brings its replicas back.")
-        process.wait()
+        with _registered(system, service, port):
+            with system.home.lock():
+                replicas = [replica["name"] for replica in scaling.of_service(system, service)]
+                count = len(replicas)
+                scaling.retire(system, replicas, _say)
+            _say(f"{service} runs at {url}; it reloads when its files change. Ctrl-C brings its replicas back.")
+            process.wait()
     except KeyboardInterrupt:
         _say("stopping")
     finally:
-        stopping.set()
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=5)
@@ -66,37 +67,26 @@ def _bring_back(system: System, service: str, count: int) -> None:
     _say(f"{service} runs under the supervisor again")
 
 
-def _keep_registered(system: System, service: str, port: int, stopping: threading.Event) -> None:
+@contextmanager
+def _registered(system: System, service: str, port: int) -> Iterator[None]:
     """Vouch for the debugged process while it is ready; its own reloads are too short to matter."""
-    from chassis.discovery import Registration, make_discovery
+    from chassis.discovery import make_discovery
+    from chassis.registration import Registrar, Registration
 
-    discovery = make_discovery(system.settings.discovery_url)
-    registration = Registration(f"{service}-127.0.0.1-{port}", service, "127.0.0.1", port)
-    while not stopping.wait(1):
-        with suppress(OSError):
-            ready = answers(f"http://127.0.0.1:{port}/readyz") == 200
-            if ready and not discovery.renew(registration.id):
-                discovery.register(registration)
-                discovery.renew(registration.id)
-    with suppress(OSError):
-        discovery.deregister(registration.id)
+    registrar = Registrar(
+        make_discovery(system.settings.discovery_url),
+        Registration(f"{service}-127.0.0.1-{port}", service, "127.0.0.1", port),
+        RENEWAL_S,
+        lambda: answers(f"http://127.0.0.1:{port}/readyz") == 200,
+    )
+    registrar.start()
+    try:
+        yield
+    finally:
+        registrar.stop()
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-class _Sayer:
-    """Says each thing once, however often it is still true."""
-
-    last = ""
-
-    def __call__(self, text: str) -> None:
-        if text != self.last:
-            print(f"souk: {text}", file=sys.stderr)
-        self.last = text
-
-
-_say = _Sayer()

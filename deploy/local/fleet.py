@@ -13,7 +13,7 @@ from deploy.local.settings import Settings
 
 MARKER = "SOUK_FLEET"
 # What a shell often sets for other programs, and what would hit every service at once here.
-NOT_HANDED_ON = ("PORT", "HOST", "SERVICE", "VERSION", "DATABASE_URL")
+NOT_HANDED_ON = ("PORT", "HOST", "VERSION", "DATABASE_URL")
 # nginx lies here on some systems although a user's PATH has none of them.
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
@@ -99,8 +99,6 @@ def environment(settings: Settings, fleet: Fleet, service: Service, base: Mappin
         "PATH": os.pathsep.join([base.get("PATH", os.defpath), *SYSTEM_FOLDERS]),
         "PYTHONUNBUFFERED": "1",
     }
-    if service.name == "registry":
-        env["PORT"] = str(settings.registry_port)
     own = service.name.upper() + "__"
     env.update({key.removeprefix(own): value for key, value in base.items() if key.startswith(own)})
     return env

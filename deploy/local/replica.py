@@ -40,7 +40,7 @@ class Replica(Watcher):
             "/bin/sh",
             # Straight into the file: what a process says in its last moment is not lost in a pipe of ours.
             args=["-c", 'exec "$@" >>"$SOUK_LOG" 2>&1', "sh", *service.command],
-            env={**env, "SOUK_REPLICA": name, "SOUK_LOG": str(log_file(home.path, name))},
+            env={**env, "SOUK_LOG": str(log_file(home.path, name))},
             graceful_timeout=stop_timeout_s,
             # The registry first, so that the others find it at their first try.
             priority=1 if service.name == "registry" else 0,

@@ -30,18 +30,23 @@ def status(system: System, as_json: bool) -> None:
         print("Souk does not run." + more)
 
 
+class Sayer:
+    """Says each thing once, as a line on stderr, however often it is still true."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix, self.last = prefix, ""
+
+    def __call__(self, text: str) -> None:
+        if text != self.last:
+            print(self.prefix + text, file=sys.stderr)
+        self.last = text
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """A function that shows the step at work: one changing line on a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():
-        last = [""]
-
-        def say(text: str) -> None:
-            if text != last[0]:
-                print(text, file=sys.stderr)
-                last[0] = text
-
-        yield say
+        yield Sayer()
         return
     from rich.console import Console
 

@@ -52,6 +52,12 @@ def test_the_first_of_two_keys_signs(system):
     jwt.decode(live.service_token(system, "pears"), "b" * 64, algorithms=["HS256"], audience="pears")
 
 
+def test_without_a_key_no_token_is_signed(system):
+    system.home.service_keys.unlink()
+    with pytest.raises(Refused, match="souk up"):
+        live.service_token(system, "apples")
+
+
 @pytest.mark.parametrize(("name", "seconds"), [("HUP", None), ("KILL", 2.0), ("STOP", 0.0), ("CONT", 1.0)])
 def test_a_senseless_signal_is_refused_before_anything_is_sent(system, name, seconds):
     with pytest.raises(Misused):
