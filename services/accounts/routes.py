@@ -17,6 +17,7 @@ from chassis.limits import SubjectLimits
 from chassis.openapi import answers
 from chassis.schemas import parsed
 from chassis.telemetry import log
+from chassis.web import app_settings
 
 routes = APIBlueprint("accounts", __name__, url_prefix="/api/accounts")
 internal = APIBlueprint("keys", __name__, url_prefix="/internal/keys")
@@ -101,10 +102,8 @@ def _tokens(user: User, refresh_token: str) -> Response:
 
 
 def _settings() -> Settings:
-    settings: Settings = current_app.extensions["souk.settings"]
-    return settings
+    return app_settings()
 
 
 def _passwords() -> Passwords:
-    passwords: Passwords = current_app.extensions["accounts.passwords"]
-    return passwords
+    return current_app.extensions["accounts.passwords"]

@@ -3,7 +3,6 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from carts import usecases
 from carts.clients import Catalog
@@ -12,6 +11,7 @@ from chassis.calls import app_calls
 from chassis.database import app_database
 from chassis.identity import caller, requires
 from chassis.openapi import answers
+from chassis.web import app_settings
 
 routes = APIBlueprint("carts", __name__, url_prefix="/api/carts")
 
@@ -44,4 +44,4 @@ def remove(sku: str) -> dict[str, Any]:
 
 
 def _catalog() -> Catalog:
-    return Catalog(app_calls(), current_app.extensions["souk.settings"].catalog_timeout_s)
+    return Catalog(app_calls(), app_settings().catalog_timeout_s)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, current_app, jsonify, request
+from flask import Response, jsonify, request
 
 from catalog import usecases
 from catalog.domain import check_skus, etag_of
@@ -21,6 +21,7 @@ from chassis.errors import PreconditionFailed
 from chassis.identity import requires
 from chassis.openapi import answers
 from chassis.paging import Page
+from chassis.web import app_settings
 
 routes = APIBlueprint("catalog", __name__, url_prefix="/api/catalog")
 
@@ -85,7 +86,7 @@ def _precondition_holds(etag: str | None) -> bool:
 
 def _cacheable(answer: dict[str, Any]) -> Response:
     """The answer with its ETag, or 304 to whoever has it already."""
-    settings: Settings = current_app.extensions["souk.settings"]
+    settings: Settings = app_settings()
     response = jsonify(answer)
     response.headers["Cache-Control"] = f"public, max-age={settings.product_max_age_s}"
     response.set_etag(etag := etag_of(answer))

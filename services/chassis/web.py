@@ -78,7 +78,7 @@ def _begin() -> None:
     g.began = time.perf_counter()
     headers = request.headers
     current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
-    settings: ChassisSettings = current_app.extensions["souk.settings"]
+    settings: ChassisSettings = app_settings()
     given_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
     budget_ms = min(given_ms, LONGEST_BUDGET_MS) - waited_s() * 1000  # it arrived when it was queued
     deadline.set_deadline(budget_ms)
@@ -138,6 +138,11 @@ def _end(response: Response) -> Response:
 def _method_label() -> str:
     # Whoever invents methods must not make a metric of each.
     return request.method if request.method in METHODS else "other"
+
+
+def app_settings() -> Any:
+    """The settings of the application that handles this request: each service's own `Settings`."""
+    return current_app.extensions["souk.settings"]
 
 
 def problem_response(problem: Problem) -> Response:

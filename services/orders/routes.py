@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from chassis.calls import app_calls
 from chassis.database import app_database
@@ -12,9 +12,11 @@ from chassis.idempotency import answer_once, request_key
 from chassis.identity import caller, requires
 from chassis.openapi import answers
 from chassis.telemetry import log
+from chassis.web import app_settings
 from orders import usecases
 from orders.clients import Catalog
 from orders.schemas import OrderAnswer, OrdersAnswer, OrdersQuery, PlaceOrder, order_answer
+from orders.settings import Settings
 
 routes = APIBlueprint("orders", __name__, url_prefix="/api/orders")
 
@@ -26,7 +28,7 @@ routes = APIBlueprint("orders", __name__, url_prefix="/api/orders")
 def place(json_data: PlaceOrder) -> Response:
     """Place an order. Needs an Idempotency-Key. The order goes on by itself: follow `Location`."""
     key = request_key(json_data)
-    settings = current_app.extensions["souk.settings"]
+    settings: Settings = app_settings()
     database, catalog = app_database(), Catalog(app_calls(), settings.catalog_timeout_s)
     response = answer_once(
         database,
