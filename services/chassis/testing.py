@@ -8,7 +8,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from chassis.testing_tokens import (
 )
 
 __all__ = [
-    "SERVICE_KEY", "BadBody", "Neighbour", "as_operator", "as_service", "as_user", "assert_problem",
+    "SERVICE_KEY", "BadBody", "Neighbour", "app_maker", "as_operator", "as_service", "as_user", "assert_problem",
     "bad_bodies", "bad_service_tokens", "bad_tokens", "event", "eventually", "key_set", "make_test_app",
     "published", "schema_drift", "signing_key", "user_claims", "user_token",
 ]  # fmt: skip
@@ -71,6 +72,29 @@ def make_test_app(
     if not (neighbours and "accounts" in neighbours):
         _stand_in_for_accounts(app)
     return app
+
+
+@contextmanager
+def app_maker(
+    create_app: Callable[[Any], Flask], settings_class: type[ChassisSettings], home: Path, **defaults: Any
+) -> Iterator[Callable[..., Flask]]:
+    """Makes the application; called again it makes another replica on the same database. Closes all at the end.
+
+    defaults: what `make_test_app` is given where a call says nothing else.
+    """
+    apps: list[Flask] = []
+
+    def make(**overrides: Any) -> Flask:
+        apps.append(make_test_app(create_app, settings_class, home, **{**defaults, **overrides}))
+        return apps[-1]
+
+    try:
+        yield make
+    finally:
+        for extensions in (app.extensions for app in apps):
+            extensions["souk.calls"].stop()
+            if database := extensions.get("souk.database"):
+                database.engine.dispose()
 
 
 def _stand_in_for_accounts(app: Flask) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -10,7 +9,7 @@ from flask.testing import FlaskClient
 
 from accounts.app import create_app
 from accounts.settings import Settings
-from chassis.testing import make_test_app
+from chassis.testing import app_maker
 from chassis.testing_postgres import database_url, postgres
 
 __all__ = ["app", "client", "database_url", "make_app", "postgres"]
@@ -20,17 +19,9 @@ ROUTES = {"account.registered": ["notifications"]}
 @pytest.fixture
 def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
-    apps = []
-
-    def make(**settings: Any) -> Flask:
-        cheap = {"argon2_memory_kib": 8, "argon2_passes": 1, "threads": 64, "event_routes": ROUTES}
-        settings = {**cheap, "database_url": database_url, **settings}
-        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        app.extensions["souk.database"].engine.dispose()
+    cheap = {"argon2_memory_kib": 8, "argon2_passes": 1, "threads": 64, "event_routes": ROUTES}
+    with app_maker(create_app, Settings, tmp_path, database_url=database_url, **cheap) as make:
+        yield make
 
 
 @pytest.fixture

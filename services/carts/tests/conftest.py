@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -11,7 +10,7 @@ from flask.testing import FlaskClient
 from carts.app import create_app
 from carts.settings import Settings
 from carts.tests.helpers import FakeCatalog
-from chassis.testing import make_test_app
+from chassis.testing import app_maker
 from chassis.testing_postgres import database_url, postgres
 
 __all__ = ["app", "catalog", "client", "database_url", "make_app", "postgres"]
@@ -27,17 +26,9 @@ def catalog() -> Iterator[FakeCatalog]:
 @pytest.fixture
 def make_app(database_url: str, catalog: FakeCatalog, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
-    apps = []
-
-    def make(**settings: Any) -> Flask:
-        settings = {"neighbours": {"catalog": catalog.address}, "database_url": database_url, **settings}
-        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        app.extensions["souk.calls"].stop()
-        app.extensions["souk.database"].engine.dispose()
+    neighbours = {"catalog": catalog.address}
+    with app_maker(create_app, Settings, tmp_path, database_url=database_url, neighbours=neighbours) as make:
+        yield make
 
 
 @pytest.fixture

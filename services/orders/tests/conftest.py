@@ -9,10 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chassis.testing import Neighbour, make_test_app
+from chassis.testing import Neighbour, app_maker
+from chassis.testing_postgres import database_url, postgres
 from orders.app import create_app
 from orders.settings import Settings
 
+__all__ = ["app", "catalog", "client", "database_url", "make_app", "postgres"]
 ROUTES = {
     "order.placed": ["inventory", "carts"],
     "payment.requested": ["payments"],
@@ -41,14 +43,11 @@ def catalog() -> Iterator[Neighbour]:
 
 
 @pytest.fixture
-def make_app(catalog: Neighbour, tmp_path: Path) -> Callable[..., Flask]:
+def make_app(catalog: Neighbour, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
-
-    def make(**settings: Any) -> Flask:
-        neighbours = {"catalog": catalog.address}
-        return make_test_app(create_app, Settings, tmp_path, neighbours, event_routes=ROUTES, **settings)
-
-    return make
+    neighbours = {"catalog": catalog.address}
+    with app_maker(create_app, Settings, tmp_path, neighbours=neighbours, event_routes=ROUTES) as make:
+        yield make
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chassis.testing import Neighbour, make_test_app
+from chassis.testing import Neighbour, app_maker
 from chassis.testing_postgres import database_url, postgres
 from payments.app import create_app
 from payments.settings import Settings
@@ -28,17 +27,9 @@ def bank_server() -> Iterator[Neighbour]:
 @pytest.fixture
 def make_app(bank_server: Neighbour, database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
-    apps = []
-
-    def make(**settings: Any) -> Flask:
-        neighbours = settings.pop("neighbours", {"bank": bank_server.address})
-        settings = {"event_routes": ROUTES, "database_url": database_url, **settings}
-        apps.append(make_test_app(create_app, Settings, tmp_path, neighbours, **settings))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        app.extensions["souk.database"].engine.dispose()
+    options = {"neighbours": {"bank": bank_server.address}, "event_routes": ROUTES}
+    with app_maker(create_app, Settings, tmp_path, database_url=database_url, **options) as make:
+        yield make
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 
-from chassis.testing import make_test_app
+from chassis.testing import app_maker
 from storefront.app import create_app
 from storefront.settings import Settings
 from storefront.tests.helpers import SERVICES, Browser, Market
@@ -23,18 +22,11 @@ def market() -> Iterator[Market]:
 @pytest.fixture
 def make_app(market: Market, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica."""
-    apps = []
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "storefront.key").write_text("k" * 64 + "\n")
-
-    def make(**settings: Any) -> Flask:
-        settings = {"neighbours": dict.fromkeys(SERVICES, market.address), "soft_timeout_s": 20, **settings}
-        apps.append(make_test_app(create_app, Settings, tmp_path, **settings))
-        return apps[-1]
-
-    yield make
-    for app in apps:
-        app.extensions["souk.calls"].stop()
+    neighbours = dict.fromkeys(SERVICES, market.address)
+    with app_maker(create_app, Settings, tmp_path, neighbours=neighbours, soft_timeout_s=20) as make:
+        yield make
 
 
 @pytest.fixture
