@@ -1,16 +1,12 @@
 from chassis import idempotency, inbox, outbox
-from chassis.migrate import upgrade
 from chassis.testing import schema_drift
+from chassis.testing_postgres import on_both_databases
 from orders.models import Base
 
-
-def test_the_migrations_make_what_the_code_declares(tmp_path):
-    url = f"sqlite:///{tmp_path}/orders.db"
-    upgrade("orders", url)
-    assert schema_drift("orders", url, Base.metadata, outbox.metadata, inbox.metadata, idempotency.metadata) == []
+TABLES = (Base.metadata, outbox.metadata, inbox.metadata, idempotency.metadata)
 
 
-def test_migrating_twice_changes_nothing(tmp_path):
-    url = f"sqlite:///{tmp_path}/orders.db"
-    upgrade("orders", url)
-    upgrade("orders", url)
+@on_both_databases
+def test_the_migrations_make_what_the_code_declares(database_url):
+    assert schema_drift("orders", database_url, *TABLES) == []
+    assert schema_drift("orders", database_url, *TABLES) == []
