@@ -42,7 +42,9 @@ def user_claims(subject: str = "user-1", *roles: str, expires_in: float = VALID_
     return {name: value for name, value in payload.items() if value is not None}
 
 
-def user_token(subject: str = "user-1", *roles: str, expires_in: float = VALID_S, kid: str = "test", **claims: Any) -> str:
+def user_token(
+    subject: str = "user-1", *roles: str, expires_in: float = VALID_S, kid: str = "test", **claims: Any
+) -> str:
     """An access token as accounts would sign it; a customer's by default."""
     payload = user_claims(subject, *roles, expires_in=expires_in, **claims)
     return jwt.encode(payload, signing_key(), algorithm="ES256", headers={"kid": kid})
