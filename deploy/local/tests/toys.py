@@ -1,7 +1,7 @@
 """A fleet of toys: tiny stdlib processes that behave like services, so that the runner is tested in seconds.
 
 `make_toys(folder)` writes packages `registry` (the few Consul routes that are needed), `gateway` (a leader
-with a child that holds the port and, like nginx, shows no environment) and the services `apples` and `pears`.
+with a child that holds the port and, like nginx, has its name but no environment) and services `apples` and `pears`.
 """
 
 from pathlib import Path
@@ -127,7 +127,8 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["REGISTRY_PORT"])),
 GATEWAY_MAIN = '''
 import os, subprocess, sys
 CHILD = """
-import http.server, sys
+import ctypes, http.server, sys
+ctypes.CDLL(None).prctl(15, b"nginx")  # PR_SET_NAME
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.send_header("Content-Length", "0"); self.end_headers()
@@ -135,7 +136,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 import signal
-child = subprocess.Popen([sys.executable, "-c", CHILD, os.environ["GATEWAY_PORT"]], env={})
+child = subprocess.Popen([sys.executable, "-c", CHILD, os.environ["GATEWAY_PORT"]], env={}, cwd=os.environ["SOUK_HOME"])
 signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 child.wait()
 '''
