@@ -11,6 +11,7 @@ from chassis.errors import NotFound
 from chassis.identity import requires_service
 from chassis.outbox import deliveries
 from chassis.paging import OperatorPage, decode_cursor, paged
+from chassis.schemas import utc_text
 
 outbox_routes = APIBlueprint("outbox", __name__, url_prefix="/internal/events")
 
@@ -34,7 +35,7 @@ def list_events(query_data: EventsQuery) -> dict[str, Any]:
     with app_database().reading() as session:
         rows = session.execute(statement.order_by(deliveries.c.seq).limit(query_data.limit + 1)).mappings().all()
     page, following = paged(rows, query_data.limit, lambda row: row["seq"])
-    items = [{**row, "created_at": row["created_at"].isoformat()} for row in page]
+    items = [{**row, "created_at": utc_text(row["created_at"])} for row in page]
     return {"items": items, "next": following}
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from chassis.paging import OperatorPage
-from chassis.schemas import Answer, Body
+from chassis.schemas import Answer, Body, utc_text
 from orders.models import Order
 
 Sku = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
@@ -77,5 +77,5 @@ def order_answer(order: Order) -> dict[str, Any]:
         ],
         "total_cents": order.total_cents,
         "currency": order.currency,
-        "history": [{"state": step.state, "at": step.at.isoformat()} for step in order.history],
+        "history": [{"state": step.state, "at": utc_text(step.at)} for step in order.history],
     }
