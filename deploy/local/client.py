@@ -26,6 +26,10 @@ class Unreachable(Refused):
     """Nobody answers at an address."""
 
 
+class Silent(Refused):
+    """The supervisor runs, and has not answered in time."""
+
+
 class NotFound(Refused):
     """Somebody answers, but knows nothing of what was asked for."""
 
@@ -62,7 +66,7 @@ class System:
             answer = client.send_message(command, **properties)
         except CallError:
             who = f"the supervisor (pid {self.supervisor_pid})"
-            raise Refused(f"{who} does not answer: `souk down` ends everything") from None
+            raise Silent(f"{who} does not answer: `souk down` ends everything") from None
         finally:
             client.stop()
         if answer["status"] != "ok":

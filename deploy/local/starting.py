@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from deploy.local import leftovers, preflight
-from deploy.local.client import System, find_system, note_system
+from deploy.local.client import Silent, System, find_system, note_system
 from deploy.local.errors import Refused
 from deploy.local.fleet import MARKER, log_file
 from deploy.local.health import answers
@@ -82,8 +82,11 @@ def _wait(system: System, said: Callable[[str], None]) -> None:
     """Until every instance is passing and the shop's first page comes through the gateway."""
     deadline = time.monotonic() + system.settings.start_timeout_s
     while True:
-        _refuse_crash_loops(system)
-        late, why = _not_ready(system)
+        try:
+            _refuse_crash_loops(system)
+            late, why = _not_ready(system)
+        except Silent:  # a dozen processes that start at once can keep it waiting
+            late, why = "supervisor", "the supervisor is busy"
         if late is None:
             return
         said(why)
