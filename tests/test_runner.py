@@ -251,7 +251,7 @@ def test_two_starts_at_once_make_one_system(souk):
     answers = [start.communicate(timeout=100) for start in starts]
     codes = sorted(start.returncode for start in starts)
     assert codes[0] == 0
-    assert codes == [0, 0] or any("another souk command is at work" in err for _, err in answers)
+    assert codes == [0, 0] or any("another souk command is at work" in err for _, err in answers), answers
     assert len(souk.pids()) == 4
 
 

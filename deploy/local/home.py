@@ -17,7 +17,7 @@ from deploy.local.errors import Refused
 
 FOLDERS = ("data", "logs", "run", "keys", "cache")
 SOCKET = "control.sock"
-KNOWN = {*FOLDERS, "passwords.json"}
+KNOWN = {*FOLDERS, "passwords.json", "passwords.json.new"}
 SEED_USERS = ("customer@souk.example", "operator@souk.example")
 # A unix socket's path holds about 104 bytes (macOS; 108 on Linux); what is ours must fit with room to spare.
 LONGEST_SOCKET_FOLDER = 80
@@ -35,7 +35,7 @@ class Home:
         self.system_file = self.run / "system.json"
 
     def create(self) -> None:
-        """Make folders, keys and passwords that are missing. Raises Refused when that is not possible."""
+        """Make the folders that are missing. Raises Refused when that is not possible."""
         strangers = self.strangers()
         if strangers:
             raise Refused(f"{self.path} holds other things ({strangers[0]}): set SOUK_HOME to another folder")
@@ -46,6 +46,12 @@ class Home:
             # even if somebody opens this one.
             for folder in (self.path, self.run, self.keys):
                 folder.chmod(0o700)
+        except OSError as error:
+            raise cannot_write(self.path, error) from None
+
+    def furnish(self) -> None:
+        """Make keys and passwords that are missing, and shorten logs. Hold the lock: two at once would collide."""
+        try:
             self._secrets()
             self._shorten_logs()
         except OSError as error:

@@ -35,6 +35,7 @@ def start(system: System, said: Callable[[str], None]) -> System:
     with home.lock():
         if (running := find_system()).supervisor_pid is not None:
             return running
+        home.furnish()
         try:
             if found := leftovers.end(home):
                 said(f"ended {found} processes of an earlier run")

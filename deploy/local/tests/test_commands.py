@@ -20,6 +20,7 @@ def system(tmp_path):
     toys = make_toys(tmp_path / "toys")
     settings = load({"SOUK_HOME": str(tmp_path / "home"), "SERVICES_DIR": str(toys)})
     Home(settings.home).create()
+    Home(settings.home).furnish()
     return System(settings, None)
 
 

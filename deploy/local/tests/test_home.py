@@ -16,18 +16,21 @@ def mode(path):
 def test_secrets_are_made_once_and_private(tmp_path):
     home = Home(tmp_path / "home")
     home.create()
+    home.furnish()
     secrets = [home.service_keys, home.keys / "storefront.key", home.passwords_file]
     before = [path.read_text() for path in secrets]
     assert [mode(path) for path in secrets] == [0o600] * 3
     assert mode(home.run) == 0o700
     assert set(json.loads(before[2])) == {"customer@souk.example", "operator@souk.example"}
     home.create()
+    home.furnish()
     assert [path.read_text() for path in secrets] == before
 
 
 def test_two_homes_have_different_secrets(tmp_path):
     for name in "ab":
         Home(tmp_path / name).create()
+        Home(tmp_path / name).furnish()
     assert Home(tmp_path / "a").service_keys.read_text() != Home(tmp_path / "b").service_keys.read_text()
 
 
@@ -46,6 +49,7 @@ def test_a_place_that_cannot_be_written_is_one_clear_line():
 def test_only_one_command_changes_a_system_at_a_time(tmp_path):
     home = Home(tmp_path / "home")
     home.create()
+    home.furnish()
     with home.lock(), pytest.raises(Refused, match="another souk command"), home.lock():
         pass
     with home.lock():
@@ -55,6 +59,7 @@ def test_only_one_command_changes_a_system_at_a_time(tmp_path):
 def test_sockets_of_a_deep_home_lie_in_a_short_private_folder(tmp_path):
     home = Home(tmp_path / ("deep" * 20) / "home")
     home.create()
+    home.furnish()
     folder = home.make_sockets_folder()
     try:
         assert len(os.fsencode(folder)) < 60
@@ -67,6 +72,7 @@ def test_sockets_of_a_deep_home_lie_in_a_short_private_folder(tmp_path):
 def test_a_folder_that_others_may_enter_is_not_used_for_sockets(tmp_path):
     home = Home(tmp_path / ("deep" * 20) / "home")
     home.create()
+    home.furnish()
     home.sockets.mkdir()
     try:
         home.sockets.chmod(0o755)
@@ -79,6 +85,7 @@ def test_a_folder_that_others_may_enter_is_not_used_for_sockets(tmp_path):
 def test_sweeping_leaves_the_locks_and_nothing_else(tmp_path):
     home = Home(tmp_path / "home")
     home.create()
+    home.furnish()
     (home.run / "nginx").mkdir()
     (home.run / "nginx" / "nginx.conf").touch()
     (home.run / "control.sock").touch()
@@ -90,8 +97,10 @@ def test_sweeping_leaves_the_locks_and_nothing_else(tmp_path):
 def test_a_log_that_has_grown_large_is_moved_aside(tmp_path):
     home = Home(tmp_path / "home")
     home.create()
+    home.furnish()
     with (home.logs / "orders-1.log").open("wb") as log:
         log.truncate(LOG_KEPT_BYTES + 1)
     (home.logs / "carts-1.log").write_text("short")
     home.create()
+    home.furnish()
     assert sorted(entry.name for entry in home.logs.iterdir()) == ["carts-1.log", "orders-1.log.old"]

@@ -14,6 +14,7 @@ def system(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(toys))
     settings = load({"SOUK_HOME": str(tmp_path / "home"), "SERVICES_DIR": str(toys)})
     Home(settings.home).create()
+    Home(settings.home).furnish()
     return settings, load_fleet(settings)
 
 
