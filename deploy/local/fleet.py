@@ -27,6 +27,7 @@ class Service:
     replicas: int
     threads: int
     database: bool
+    prefix: str | None
     consumes: tuple[str, ...]
 
     @property
@@ -75,6 +76,7 @@ def _service(entry: Mapping) -> Service:
         replicas=int(entry.get("replicas", 1)),
         threads=int(entry.get("threads", 8)),
         database=bool(entry.get("database", True)),
+        prefix=entry.get("prefix"),
         consumes=tuple(entry.get("consumes", ())),
     )
 

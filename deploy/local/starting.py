@@ -80,7 +80,7 @@ def _wait_for_control(system: System, supervisor: subprocess.Popen) -> None:
 
 
 def _wait(system: System, said: Callable[[str], None]) -> None:
-    """Until every instance is passing and the shop's first page comes through the gateway."""
+    """Until every instance is passing and every public service answers through the gateway."""
     deadline = time.monotonic() + system.settings.start_timeout_s
     while True:
         try:
@@ -104,15 +104,20 @@ def _not_ready(system: System) -> tuple[str | None, str]:
     if waiting := [row for row in rows if row["health"] != "passing"]:
         names = ", ".join(sorted({row["service"] for row in waiting}))
         return waiting[0]["name"], f"{len(rows) - len(waiting)} of {len(rows)} pass, waiting for {names}"
-    if (page := _first_page(system)) != 200:
-        return "storefront-1", f"all pass, but the first page answers {page or 'nothing'}"
+    for name, path in _front_doors(system).items():
+        # The gateway may have heard of the last ones a moment ago, and put them in force a moment later.
+        if (status := answers(f"{system.settings.gateway_url}{path}", timeout_s=5)) != 200:
+            return f"{name}-1", f"all pass, but through the gateway {path} answers {status or 'nothing'}"
     return None, ""
 
 
-def _first_page(system: System) -> int | None:
-    if not {"gateway", "storefront"} <= set(system.fleet.services):
-        return 200
-    return answers(f"{system.settings.gateway_url}/", timeout_s=5)
+def _front_doors(system: System) -> dict[str, str]:
+    """Service -> a public page of it that always answers."""
+    services = system.fleet.services
+    if "gateway" not in services:
+        return {}
+    routed = {name: service.prefix for name, service in services.items() if service.prefix}
+    return {name: "/" if prefix == "/" else f"{prefix}/openapi.json" for name, prefix in routed.items()}
 
 
 def _refuse_crash_loops(system: System) -> None:

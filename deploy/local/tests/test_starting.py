@@ -36,3 +36,25 @@ def test_a_crash_loop_ends_the_start(monkeypatch):
     monkeypatch.setattr(starting, "_refuse_crash_loops", refuse)
     with pytest.raises(Refused, match="apples-1"):
         starting._wait(System(), print)
+
+
+def test_a_service_that_the_gateway_does_not_reach_yet_is_waited_for(monkeypatch):
+    class Service:
+        def __init__(self, prefix):
+            self.prefix = prefix
+
+    class Started(System):
+        class Fleet:
+            services = {"gateway": Service(None), "carts": Service("/api/carts"), "storefront": Service("/")}
+
+        class Settings:
+            gateway_url = "http://gateway"
+
+        fleet, settings = Fleet(), Settings()
+
+    reached = {"http://gateway/api/carts/openapi.json": 503, "http://gateway/": 200}
+    monkeypatch.setattr(starting, "collect", lambda _system, memory: [])
+    monkeypatch.setattr(starting, "answers", lambda url, timeout_s: reached[url])
+    assert starting._not_ready(Started())[0] == "carts-1"
+    reached["http://gateway/api/carts/openapi.json"] = 200
+    assert starting._not_ready(Started()) == (None, "")
