@@ -61,7 +61,9 @@ install_packages() {
         make_venv
     fi
     say "installing the packages of requirements.txt into .venv"
-    .venv/bin/python -m pip install -q --retries 1 --disable-pip-version-check --require-hashes -r requirements.txt ||
+    # --no-deps: the file is complete, and an older pip takes a newer pydantic for `pydantic[email]` than the file says.
+    .venv/bin/python -m pip install -q --retries 1 --disable-pip-version-check --no-deps --require-hashes \
+        -r requirements.txt ||
         fail "pip could not install requirements.txt; is the package index reachable? pip's own message is above"
     .venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . ||
         fail "pip could not install this project into .venv: see its message above"
