@@ -22,7 +22,7 @@ status: setup  ## every process, its address, health and memory
 test: setup  ## all tests, two at a time
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup
 
-check: setup  ## style, types, import rules, the house's sizes, links in the docs
+check: setup  ## style, types, import rules, insecure code, vulnerable packages, sizes, links in the docs
 	@$(PYTHON_IN_VENV) -m deploy.checks
 
 load: setup  ## shoppers for 60 s against the running shop; other options by ARGS="--seconds 10 --users 5"

@@ -18,7 +18,7 @@ class Customer:
 
     def __init__(self, shop: str) -> None:
         self.shop = shop
-        self.email = self.password = ""
+        self.email = self.password = ""  # nosec B105 # not yet known
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the user's is not meant for this machine
 

@@ -43,7 +43,7 @@ def timed_up(system: System) -> dict[str, float]:
     """Seconds per phase of `make up`, told apart by what it says."""
     phases: dict[str, float] = {}
     phase, began = "make, and `souk` itself", time.monotonic()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B607 # the user's own `make`
         ["make", "up"], env=system.env, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip

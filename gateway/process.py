@@ -162,7 +162,7 @@ def _check_port_is_free(host: str, port: int) -> None:
 
 
 def _accepts(host: str, port: int) -> bool:
-    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # nosec B104 # an address to compare with
     try:
         socket.create_connection((address, port), timeout=1.0).close()
     except OSError:

@@ -1,17 +1,19 @@
-"""`python -m deploy.checks`: style, types, import rules, sizes and links. Exits with 1 when one of them fails."""
+"""`python -m deploy.checks`: style, types, import rules, security, sizes and links. Exits with 1 when one fails."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from deploy.checks import links, sizes
+from deploy.checks import links, sizes, vulnerabilities
 
+PACKAGES = ("services", "gateway", "deploy", "loadtests", "bench")
 BIN = Path(sys.executable).parent
 COMMANDS = {
     "style (ruff check)": ["ruff", "check", "--no-cache", "."],
     "format (ruff format)": ["ruff", "format", "--check", "."],
     "types (mypy)": ["mypy"],
     "import rules (import-linter)": ["lint-imports"],
+    "insecure code (bandit)": ["bandit", "-q", "-c", "pyproject.toml", "-r", *PACKAGES],
 }
 
 
@@ -30,8 +32,10 @@ def main() -> int:
     passed = [run(name, command) for name, command in COMMANDS.items()]
     broken = links.broken_links(links.documents())
     print(f"{'FAILED' if broken else 'ok    '} links in the documentation", *broken, sep="\n  ")
+    verdict, report = vulnerabilities.audit()
+    print(verdict, report)
     sizes.show()
-    return 0 if all(passed) and not broken else 1
+    return 0 if all(passed) and not broken and verdict != "FAILED" else 1
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Home:
         if len(os.fsencode(self.run)) <= LONGEST_SOCKET_FOLDER:
             return self.run
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
-        return Path(f"/tmp/souk-{os.getuid()}-{name}")
+        return Path(f"/tmp/souk-{os.getuid()}-{name}")  # nosec B108 # `make_sockets_folder` takes only our own
 
     def make_sockets_folder(self) -> Path:
         """Create the folder of the sockets, and refuse one that somebody else laid there."""

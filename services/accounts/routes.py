@@ -92,7 +92,7 @@ def _tokens(user: User, refresh_token: str) -> Response:
     response = current_app.json.response(
         {
             "access_token": keys.access_token(app_database(), user, lifetime_s),
-            "token_type": "Bearer",
+            "token_type": "Bearer",  # nosec B105 # the name of a scheme
             "expires_in": lifetime_s,
             "refresh_token": refresh_token,
         }

@@ -203,11 +203,11 @@ class Calls:
 
     def _own_headers(self, target: str, token: Token | None, user_token: str | None) -> dict[str, str]:
         headers = {"traceparent": (current_trace.get() or new_trace()).header()}
-        if token == "service":
+        if token == "service":  # nosec B105 # whose token, not a token
             if self._sign is None:
                 raise ValueError("these calls were made without `sign`, so they have no service token")
             headers["Authorization"] = f"Bearer {self._sign(target)}"
-        elif token == "user" and user_token:
+        elif token == "user" and user_token:  # nosec B105 # as above
             headers["Authorization"] = f"Bearer {user_token}"
         return headers
 

@@ -11,11 +11,11 @@ copied. `bench/memory.py` shows both.
 
 import gc
 import importlib
-import os
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -59,7 +59,7 @@ class Server(BaseApplication):
             "control_socket_disable": True,
             "proc_name": f"souk-{settings.service}",
             "loglevel": "warning",
-            "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: PTH112
+            "worker_tmp_dir": _memory_folder(),
             "pre_fork": lambda _server, _worker: gc.freeze(),  # the collector would write to the shared pages
             "post_worker_init": _start_worker,
             "worker_exit": _stop_worker,
@@ -87,6 +87,12 @@ class Server(BaseApplication):
 def serve(factory: str, settings: ChassisSettings) -> None:
     """Serve what `factory` ("orders.app:create_app") makes, until SIGTERM. Does not return."""
     Server(factory, settings).run()
+
+
+def _memory_folder() -> str | None:
+    """Where gunicorn keeps the heartbeat file, whose name it makes by mkstemp; None: where it likes."""
+    folder = Path("/dev/shm")  # nosec B108
+    return str(folder) if folder.is_dir() else None
 
 
 def _check_that_port_is_free(settings: ChassisSettings) -> None:

@@ -67,7 +67,7 @@ def read_service(body: bytes) -> ServiceDefinition:
     service = ServiceDefinition(**members(load(body), SERVICE))
     if not service.name:
         raise Refusal(400, "Missing service name")
-    if service.address in ("0.0.0.0", "::", "[::]"):
+    if service.address in ("0.0.0.0", "::", "[::]"):  # nosec B104 # an address to compare with
         raise Refusal(400, "Invalid service address")
     for key, value in service.meta.items():
         if not META_KEY.fullmatch(key):

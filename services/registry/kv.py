@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS counter (one INTEGER PRIMARY KEY CHECK (one = 1), val
 INSERT OR IGNORE INTO counter VALUES (1, 1);
 """
 # Every key that starts with the prefix: none goes on with the last code point, which is no character.
+# nosec below: these constants and names of tables are all that is pasted into a query, never what somebody sent.
 UNDER = "key >= ? AND key < ? || char(1114111)"
 COLUMNS = "key, value, flags, create_index, modify_index"
 
@@ -47,12 +48,12 @@ class KeyValues:
         self._db.close()
 
     def get(self, key: str) -> Pair | None:
-        row = self._db.execute(f"SELECT {COLUMNS} FROM pairs WHERE key = ?", (key,)).fetchone()
+        row = self._db.execute(f"SELECT {COLUMNS} FROM pairs WHERE key = ?", (key,)).fetchone()  # nosec B608
         return _pair(row) if row else None
 
     def under(self, prefix: str) -> list[Pair]:
         """All pairs whose key starts with the prefix, in key order."""
-        rows = self._db.execute(f"SELECT {COLUMNS} FROM pairs WHERE {UNDER} ORDER BY key", (prefix, prefix))
+        rows = self._db.execute(f"SELECT {COLUMNS} FROM pairs WHERE {UNDER} ORDER BY key", (prefix, prefix))  # nosec B608
         return [_pair(row) for row in rows]
 
     def topic(self, key: str) -> Hashable:
@@ -68,9 +69,9 @@ class KeyValues:
         """The highest index below the prefix, deletions included; the store's if nothing is there."""
         largest = 0
         for table in ("pairs", "graves"):
-            query = f"SELECT MAX(modify_index) FROM {table} WHERE {UNDER}"
+            query = f"SELECT MAX(modify_index) FROM {table} WHERE {UNDER}"  # nosec B608
             largest = max(largest, self._db.execute(query, (prefix, prefix)).fetchone()[0] or 0)
-        any_pair = self._db.execute(f"SELECT 1 FROM pairs WHERE {UNDER} LIMIT 1", (prefix, prefix)).fetchone()
+        any_pair = self._db.execute(f"SELECT 1 FROM pairs WHERE {UNDER} LIMIT 1", (prefix, prefix)).fetchone()  # nosec B608
         return largest if any_pair else self._counter()
 
     def put(self, key: str, value: bytes, flags: int = 0, cas: int | None = None) -> bool:

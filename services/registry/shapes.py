@@ -29,7 +29,8 @@ class Node:
     @classmethod
     def here(cls, host: str) -> "Node":
         """Named after this machine. A wildcard host is no address to hand out, so loopback stands in."""
-        return cls(socket.gethostname(), "127.0.0.1" if host in ("0.0.0.0", "::", "") else host)
+        everywhere = host in ("0.0.0.0", "::", "")  # nosec B104 # an address to compare with
+        return cls(socket.gethostname(), "127.0.0.1" if everywhere else host)
 
     @property
     def id(self) -> str:

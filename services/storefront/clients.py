@@ -31,7 +31,7 @@ class Client:
 
     def ask(self, method: str, path: str, *, token: str | None = None, **options: Any) -> Any:
         if token is not None:
-            options |= {"token": "user", "user_token": token}
+            options |= {"token": "user", "user_token": token}  # nosec B105 # whose token, not a token
         response = self.calls.request(self.target, method, f"/api/{self.target}{path}", **options)
         raise_for_problem(response)
         return response.json() if response.content else None
