@@ -1,11 +1,11 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test check load bench lock clean
+.PHONY: help setup up down status test test-faults check load bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
 help:  ## print this help
-	@sed -n 's/^\([a-z]*\):.*##/\1 #/p' Makefile | while IFS='#' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*##/\1 #/p' Makefile | while IFS='#' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup:  ## prepare this machine: .venv, pinned packages, nginx (every other target does this first)
 	@PYTHON="$(PYTHON)" sh deploy/setup.sh
@@ -21,6 +21,9 @@ status: setup  ## every process, its address, health and memory
 
 test: setup  ## all tests, two at a time
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup
+
+test-faults: setup  ## everything is killed, stopped, slowed and filled up under load; half an hour, alone on the machine
+	@$(PYTHON_IN_VENV) -m pytest -q tests/faults -m faults --latency
 
 check: setup  ## style, types, import rules, insecure code, vulnerable packages, sizes, links in the docs
 	@$(PYTHON_IN_VENV) -m deploy.checks

@@ -1,12 +1,13 @@
 """How all benchmarks print: one table each, with what is promised beside what was measured."""
 
-import math
 import os
 import statistics
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
+
+from loadtests.samples import percentile
 
 
 def show(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> None:
@@ -19,12 +20,6 @@ def show(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]], 
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(f"{note + '; ' if note else ''}load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
-
-
-def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest value that at least this share of all do not exceed."""
-    ranked = sorted(values)
-    return ranked[max(0, math.ceil(share * len(ranked)) - 1)]
 
 
 def spans(values: Sequence[float]) -> list[float]:

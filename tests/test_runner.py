@@ -191,12 +191,22 @@ def test_a_short_stop_is_no_death(souk):
     (pid,) = souk.pids("pears")
     assert "stood still for 1 s" in souk.ok("kill", "pears", "--for", "1").stdout
     assert souk.pids("pears") == [pid]
-    assert souk.run("kill", "pears", "--signal", "KILL", "--for", "1").returncode == 2
+    assert souk.run("kill", "pears", "--signal", "CONT", "--for", "1").returncode == 2
     assert souk.run("kill", "pears", "--instance", "pears-9").returncode == 1
     # One that stands still hears that it has to leave, and leaves gracefully.
     souk.ok("kill", "pears", "--signal", "STOP")
     souk.ok("down")
     assert "left gracefully" in (souk.home / "logs" / "pears-1.log").read_text()
+
+
+def test_a_replica_can_be_dead_for_a_while(souk):
+    souk.ok("up", "--detach")
+    (pid,) = souk.pids("pears")
+    began = time.time()
+    assert "away for 2 s" in souk.ok("kill", "pears", "--signal", "KILL", "--for", "2").stdout
+    (row,) = souk.until_passing("pears", without=[pid])
+    assert gone([pid])
+    assert psutil.Process(row["pid"]).create_time() >= began + 2
 
 
 @pytest.mark.parametrize("who", ["everything", "the supervisor alone"])

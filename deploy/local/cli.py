@@ -94,7 +94,7 @@ def kill(
     service: str,
     instance: Instance = None,
     signal: Annotated[str | None, Option("--signal", help="KILL (the default), STOP or CONT.")] = None,
-    seconds: Annotated[float | None, Option("--for", help="STOP, and CONT after so many seconds.")] = None,
+    seconds: Annotated[float | None, Option("--for", help="STOP or KILL, and back after so many seconds.")] = None,
 ) -> None:
     """A fault: a signal to a replica's whole process group."""
     from deploy.local import killing

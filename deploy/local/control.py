@@ -1,5 +1,6 @@
 """What the command line may ask of the supervisor: commands for circus' controller, beside its own."""
 
+import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
@@ -42,3 +43,17 @@ class Retire(Command):
         if replica is None:
             raise MessageError(f"there is no replica {props['name']}")
         return arbiter.retire(replica)
+
+
+class Hold(Command):
+    """Do not start a replica's next process before so many seconds are over"""
+
+    name = "hold"
+    properties = ["name", "seconds"]
+
+    def execute(self, arbiter: "Supervisor", props: dict) -> dict:
+        replica = arbiter._watchers_names.get(props["name"])
+        if replica is None:
+            raise MessageError(f"there is no replica {props['name']}")
+        replica.hold_until = time.monotonic() + float(props["seconds"])
+        return {}

@@ -24,16 +24,37 @@ def pick(system: System, service: str, instance: str | None) -> dict:
 
 
 def kill(system: System, service: str, instance: str | None, name: str | None, seconds: float | None) -> str:
-    """Send the signal; with `seconds`, stop it, wait for so long, and let it go on. Returns what was done."""
+    """Send the signal; with `seconds`, the replica is gone (KILL) or stands still (STOP) for so long, and we wait.
+
+    Returns what was done.
+    """
     name = (name or ("KILL" if seconds is None else "STOP")).upper().removeprefix("SIG")
     if name not in SIGNALS:
         raise Misused(f"--signal {name} is none of {', '.join(SIGNALS)}")
-    if seconds is not None and (name != "STOP" or seconds <= 0):
-        raise Misused("--for goes with STOP, and takes a number of seconds above 0")
+    if seconds is not None and (name == "CONT" or seconds <= 0):
+        raise Misused("--for goes with KILL or STOP, and takes a number of seconds above 0")
     row = pick(system, service, instance)
-    _send(row, name)
     if seconds is None:
+        _send(row, name)
         return f"{name} sent to {row['id']} (pid {row['pid']})"
+    return _away(system, row, seconds) if name == "KILL" else _still(system, row, seconds)
+
+
+def _away(system: System, row: dict, seconds: float) -> str:
+    """Dead, and not replaced, for so long."""
+    system.call("hold", name=row["name"], seconds=seconds)
+    try:
+        _send(row, "KILL")
+        time.sleep(seconds)
+    except BaseException:
+        system.call("hold", name=row["name"], seconds=0)
+        raise
+    return f"{row['id']} (pid {row['pid']}) was killed, and away for {seconds:g} s"
+
+
+def _still(system: System, row: dict, seconds: float) -> str:
+    """Stopped for so long, unless it is replaced before."""
+    _send(row, "STOP")
     try:
         time.sleep(seconds)
     finally:

@@ -51,6 +51,7 @@ class Replica(Watcher):
         self.early_deaths = 0
         self.last_exit: int | None = None
         self.start_after = 0.0
+        self.hold_until = 0.0  # asked for by `souk kill --for`
         self.retired = False
         self.port: int | None = None
 
@@ -69,7 +70,8 @@ class Replica(Watcher):
         return super().spawn_process(recovery_wid)
 
     def manage_processes(self) -> None:
-        if self.is_active() and not self.retired and not self.processes and time.monotonic() >= self.start_after:
+        due = time.monotonic() >= max(self.start_after, self.hold_until)
+        if due and self.is_active() and not self.retired and not self.processes:
             self.spawn_process()
 
     def reap_process(self, pid: int, status: int | None = None) -> None:

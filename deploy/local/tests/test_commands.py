@@ -59,7 +59,7 @@ def test_without_a_key_no_token_is_signed(system):
         live.service_token(system, "apples")
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("HUP", None), ("KILL", 2.0), ("STOP", 0.0), ("CONT", 1.0)])
+@pytest.mark.parametrize(("name", "seconds"), [("HUP", None), ("KILL", -1.0), ("STOP", 0.0), ("CONT", 1.0)])
 def test_a_senseless_signal_is_refused_before_anything_is_sent(system, name, seconds):
     with pytest.raises(Misused):
         killing.kill(system, "apples", None, name, seconds)
