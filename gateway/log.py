@@ -6,14 +6,16 @@ Not `chassis.telemetry`: what it needs would double the memory of this small pro
 import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 
 
 def log(level: str, event: str, **fields: object) -> None:
     """Write one line."""
     line = {"event": event, **fields, "level": level, "timestamp": datetime.now(UTC).isoformat(), "service": "gateway"}
-    sys.stdout.write(json.dumps(line, default=str) + "\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # a disk that is full costs lines, and not the gateway
+        sys.stdout.write(json.dumps(line, default=str) + "\n")
+        sys.stdout.flush()
 
 
 class JsonLines(logging.Handler):

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from bank.domain import Behaviour, State, decide
 from bank.models import BehaviourRow, Charge
 from bank.schemas import ChargeWanted
 from chassis.database import Database, insert_new, utc_now
-from chassis.errors import Conflict, InternalError, NotFound
+from chassis.errors import Conflict, InternalError, NotFound, Unavailable
 from chassis.paging import decode_cursor, paged
 
 
@@ -23,7 +23,9 @@ def books(database: Database) -> Iterator[Session]:
     try:
         with database.transaction() as session:
             yield session
-    except (OperationalError, InterfaceError) as error:
+    except Unavailable as error:
+        if error.__cause__ is None:  # not even begun: it did not get its turn
+            raise
         raise InternalError("the books could not be written; ask again with the same key") from error
 
 

@@ -3,6 +3,8 @@
     with database.transaction() as session:   # read and write; commits at the end, rolls back on an exception
     with database.reading() as session:       # one consistent view, never waits for a writer
 
+Both raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
+
 SQLite is the default: one file, WAL (readers and the writer do not block each other), `synchronous=FULL`
 (what was answered survives a power cut), and `BEGIN IMMEDIATE` for writers. A deferred transaction that turns
 from reading to writing fails at once with SQLITE_BUSY when another writer was faster, whatever the busy
@@ -17,16 +19,27 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import DateTime, Dialect, Engine, FromClause, Table, TypeDecorator, create_engine, event, make_url, text
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Engine,
+    ExceptionContext,
+    FromClause,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from chassis import database_errors, deadline
 from chassis.errors import Unavailable
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
-from chassis.web import problem_response
 
 BUSY_TIMEOUT_S = 5
 
@@ -62,7 +75,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A read-write transaction; what it publishes is relayed once it has committed."""
-        with self._turn(), Session(self.engine, expire_on_commit=False) as session:
+        with _in_plain_words(), self._turn(), Session(self.engine, expire_on_commit=False) as session:
             session.info["outbox"] = self.outbox
             with session.begin():
                 yield session
@@ -73,6 +86,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """A read-only view; nothing written in it is kept."""
         with (
+            _in_plain_words(),
             self.engine.connect().execution_options(souk_read=True) as connection,
             Session(connection) as session,
         ):
@@ -83,8 +97,7 @@ class Database:
         try:
             with self.reading() as session:
                 session.execute(text("SELECT 1"))
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            log.warning("the database does not answer", error=str(error.__cause__ or error))
+        except Unavailable:
             return False
         return True
 
@@ -93,12 +106,25 @@ class Database:
         if self._writers is None:
             yield
             return
-        if not self._writers.acquire(timeout=BUSY_TIMEOUT_S):
-            raise Unavailable("the database is busy; try again")
+        left_s = deadline.remaining_s()
+        if not self._writers.acquire(timeout=BUSY_TIMEOUT_S if left_s is None else min(BUSY_TIMEOUT_S, left_s)):
+            raise Unavailable(database_errors.LOCKED)
         try:
             yield
         finally:
             self._writers.release()
+
+
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        problem = database_errors.unavailable(error)
+        if problem is None:
+            raise
+        log.warning("the database refused", error=str(error.__cause__ or error))
+        raise problem from error
 
 
 def after_commit(session: Session, callback: Callable[[], None]) -> None:
@@ -150,6 +176,7 @@ def make_engine(url: str, patient: bool = False) -> Engine:
     )  # fmt: skip
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "handle_error", _reopen_if_read_only)
     return engine
 
 
@@ -167,18 +194,18 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
+def _reopen_if_read_only(context: ExceptionContext) -> None:
+    # A file that could not be written when it was opened stays read-only for that connection, for ever: this lets
+    # the pool open all of them anew.
+    if database_errors.is_read_only(context.original_exception):
+        context.is_disconnect = True
+
+
 def use_database(app: Flask, settings: ChassisSettings) -> Database:
-    """Give the application its database: readiness asks it, and its absence is a 503, not a 500."""
+    """Give the application its database, without which it is not ready."""
     database = Database(settings.database)
     app.extensions["souk.database"] = database
     app.extensions["souk.ready"].append(database.ping)
-
-    def unavailable(error: Exception) -> Any:
-        log.warning("the database refused", error=str(error.__cause__ or error))
-        return problem_response(Unavailable("the database cannot be used now; try again"))
-
-    for kind in (OperationalError, InterfaceError, PoolTimeout):
-        app.register_error_handler(kind, unavailable)
     return database
 
 

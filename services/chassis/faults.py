@@ -3,10 +3,15 @@
 Off unless FAULTS_ENABLED is true, which production never sets; then the routes do not even exist. The named
 points, in the order in which an event meets them:
 
+    outbox.written    the event stands beside its change, nothing is committed
+    outbox.committed  both are committed, nobody has heard of it
     outbox.claimed    the emitter has claimed deliveries, nothing is sent
     inbox.received    the consumer has the event, nothing is done
+    inbox.recorded    the consumer has noted that it has it, nothing is committed
     inbox.handled     the consumer has committed, the emitter does not know
     outbox.sent       the emitter knows, and has not recorded it
+
+A service names points of its own beside these when it calls `use_faults`.
 """
 
 import os
@@ -16,13 +21,18 @@ import time
 from typing import Literal
 
 from apiflask import APIBlueprint
-from flask import Flask, request
+from flask import Flask, current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.errors import InternalError
+from chassis.errors import InternalError, Unprocessable
 from chassis.identity import requires_service
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
+
+POINTS = (
+    "outbox.written", "outbox.committed", "outbox.claimed",
+    "inbox.received", "inbox.recorded", "inbox.handled", "outbox.sent",
+)  # fmt: skip
 
 faults_routes = APIBlueprint("faults", __name__, url_prefix="/internal/faults")
 
@@ -35,7 +45,7 @@ class Fault(BaseModel):
     name: Literal["delay", "error", "hang", "kill"]
     ms: int = Field(default=500, ge=0, le=600_000)
     rate: float = Field(default=1.0, ge=0, le=1)
-    point: Literal["outbox.claimed", "inbox.received", "inbox.handled", "outbox.sent"] = "inbox.handled"
+    point: str = "inbox.handled"
 
 
 _active: Fault | None = None
@@ -61,8 +71,11 @@ def _break_request() -> None:
 @requires_service()
 @faults_routes.input(Fault)
 def arm(json_data: Fault) -> tuple[str, int]:
-    """Break this process from now on."""
+    """Break this process from now on. A point that does not exist is refused: nobody would die there."""
     global _active
+    points: tuple[str, ...] = current_app.extensions["souk.points"]
+    if json_data.point not in points:
+        raise Unprocessable("there is no such point", errors=[{"field": "point", "message": ", ".join(points)}])
     _active = json_data
     log.warning("a fault is armed", fault=json_data.name)
     return "", 204
@@ -77,8 +90,9 @@ def disarm() -> tuple[str, int]:
     return "", 204
 
 
-def use_faults(app: Flask, settings: ChassisSettings) -> None:
-    """Let this process be broken on purpose, if its settings allow that."""
+def use_faults(app: Flask, settings: ChassisSettings, *points: str) -> None:
+    """Let this process be broken on purpose, if its settings allow that. points: those of the service alone."""
     if settings.faults_enabled:
+        app.extensions["souk.points"] = POINTS + points
         app.register_blueprint(faults_routes)
         app.before_request(_break_request)

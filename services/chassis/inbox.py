@@ -51,7 +51,9 @@ Handlers = Mapping[str, Callable[[Event], None]]
 def first_delivery(session: Session, event: Event) -> bool:
     """Record the event in the transaction of its effect. False: its effect is there already, so do nothing."""
     row = {"source": event.source, "event_id": event.id, "received_at": utc_now()}
-    return insert_new(session, inbox, row)
+    is_first = insert_new(session, inbox, row)
+    faults.point("inbox.recorded")
+    return is_first
 
 
 events_routes = APIBlueprint("events", __name__)

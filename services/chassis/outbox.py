@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, delete, insert
 from sqlalchemy.orm import Session
 
+from chassis import faults
 from chassis.database import UtcDateTime, after_commit, utc_now
 from chassis.trace import current_trace
 
@@ -69,6 +70,8 @@ def publish(session: Session, type_: str, subject: str, data: Mapping[str, Any])
         "created_at": now,
     }
     session.execute(insert(deliveries), [{**row, "subscriber": subscriber} for subscriber in subscribers])
+    faults.point("outbox.written")
+    after_commit(session, lambda: faults.point("outbox.committed"))
     after_commit(session, outbox.wake)
 
 

@@ -11,7 +11,9 @@ import queue
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +21,6 @@ from typing import Any
 from flask import Flask
 from prometheus_client import Counter as Metric
 from sqlalchemy import exists, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from chassis import faults
@@ -97,8 +98,7 @@ class Relay:
         ready = self._ready_subscribers()
         if self._outcomes.empty() and not (ready and self._anything_due(ready)):
             return
-        with self.database.transaction() as session:
-            self._record(session)
+        with self._recording() as session:
             claimed = self._claim(session, ready) if ready else []
         faults.point("outbox.claimed")
         for delivery in claimed:
@@ -109,8 +109,8 @@ class Relay:
 
     def record_outcomes(self) -> None:
         if not self._outcomes.empty():
-            with self.database.transaction() as session:
-                self._record(session)
+            with self._recording():
+                pass
 
     # --- claiming
 
@@ -214,13 +214,17 @@ class Relay:
 
     # --- recording
 
-    def _record(self, session: Session) -> None:
+    @contextmanager
+    def _recording(self) -> Iterator[Session]:
+        """A transaction that begins with what became of the deliveries under way."""
         outcomes: list[Outcome] = []
         while not self._outcomes.empty():
             outcomes.append(self._outcomes.get())
         try:
-            self._write(session, outcomes)
-        except SQLAlchemyError:
+            with self.database.transaction() as session:
+                self._write(session, outcomes)
+                yield session
+        except Exception:
             for outcome in outcomes:  # for the next round, when the database is well again
                 self._outcomes.put(outcome)
             raise

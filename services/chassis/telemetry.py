@@ -7,6 +7,7 @@ followed through all services by one search.
 import importlib
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter, Histogram
@@ -53,6 +54,18 @@ class _ToStructlog(logging.Handler):
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
 
 
+class _Output:
+    """Standard output as structlog wants it. A disk that is full costs lines, and not the request that logs them."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
+
+
 def configure_logging(service: str, level: str = "info") -> None:
     """Send all logs of this process to standard output as JSON lines. Call once, before the first line."""
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -71,7 +84,7 @@ def configure_logging(service: str, level: str = "info") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=_Output()),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[_ToStructlog()], force=True)

@@ -26,7 +26,7 @@ def create_app(settings: Settings) -> APIFlask:
     use_outbox(app, settings, database, calls)  # events out
     use_inbox(app, events.handlers(database))  # events in
     use_housekeeping(app, settings, database)
-    use_faults(app, settings)
+    use_faults(app, settings, *saga.POINTS)
     add_background(app, Periodic("deadlines", settings.sweep_s, partial(saga.cancel_overdue, database)))
     app.register_blueprint(routes)
     return app

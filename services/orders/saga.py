@@ -6,6 +6,7 @@ Giving back what was taken is the business of inventory and payments, on `order.
 
 from sqlalchemy import select
 
+from chassis import faults
 from chassis.database import Database, utc_now
 from chassis.inbox import Event, first_delivery
 from chassis.outbox import publish
@@ -15,6 +16,8 @@ from orders.schemas import AboutOrder
 from orders.transitions import advance, finish
 
 BATCH = 100
+# Where a process can be killed on purpose (chassis.faults), beside the points of every event:
+POINTS = ("deadline.found",)  # orders are overdue, none is cancelled yet
 
 
 def stock_reserved(database: Database, event: Event) -> None:
@@ -64,6 +67,7 @@ def cancel_overdue(database: Database) -> bool:
     with database.reading() as session:
         order_ids = session.scalars(overdue).all()
     if order_ids:
+        faults.point("deadline.found")
         with database.transaction() as session:
             for order_id in order_ids:
                 finish(session, order_id, State.CANCELLED, Reason.DEADLINE)

@@ -13,7 +13,7 @@ from chassis.identity import use_identity
 from chassis.inbox import use_inbox
 from chassis.relay import use_outbox
 from chassis.web import make_app
-from payments import events, usecases
+from payments import events, settling, usecases
 from payments.clients import Bank
 from payments.routes import internal_routes, routes
 from payments.settings import Settings
@@ -32,7 +32,7 @@ def create_app(settings: Settings) -> APIFlask:
     use_inbox(app, events.handlers(database, workers.wake))  # events in
     keep = timedelta(days=settings.keep_days)
     use_housekeeping(app, settings, database, lambda s: usecases.forget_tombstones(s, utc_now() - keep))
-    use_faults(app, settings)
+    use_faults(app, settings, *settling.POINTS)
     app.register_blueprint(routes)
     app.register_blueprint(internal_routes)
     return app

@@ -18,6 +18,13 @@ from payments.clients import Bank
 from payments.domain import OPEN, REASONS, Answer, Standing, State, answered, back_off_s, charge_key, refund_key
 from payments.models import Payment
 
+# Where a process can be killed on purpose (chassis.faults), beside the points of every event:
+POINTS = (
+    "payment.claimed",  # a worker has the payment, the bank was not asked
+    "payment.asked",  # the bank has answered, nothing is written down
+    "payment.settled",  # it is written down, with its event
+)
+
 EVENTS = {
     State.CAPTURED: "payment.captured",
     State.DECLINED: "payment.declined",

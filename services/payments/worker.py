@@ -6,6 +6,7 @@ A slow bank holds these threads and no others, so events are taken in and health
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from chassis import faults
 from chassis.background import Periodic
 from chassis.database import Database
 from chassis.telemetry import log
@@ -58,9 +59,12 @@ class Workers:
     def _work(self, job: Job) -> None:
         current_trace.set(parse_traceparent(job.traceparent or ""))
         try:
+            faults.point("payment.claimed")
             answer = ask(self.bank, job)
+            faults.point("payment.asked")
             self._note(answer)
             settle(self.database, job, answer)
+            faults.point("payment.settled")
         except Exception:
             log.exception("a payment could not be settled; it will be tried again", order_id=job.order_id)
         finally:

@@ -3,11 +3,13 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from chassis import database as chassis_database
 from chassis.database import Database, UtcDateTime, utc_now
+from chassis.errors import Unavailable
+from chassis.testing_postgres import postgres_database
 from chassis.tests.toy import add, counts, toy_app, value
 
 
@@ -66,6 +68,47 @@ def test_a_database_that_somebody_else_locks_is_a_503_and_then_works_again(tmp_p
     blocker.execute("ROLLBACK")
     blocker.close()
     assert client.post("/api/toy/apples").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("pragma", "says"), [("query_only=1", "read-only"), ("max_page_count=1", "full")], ids=["read-only", "full"]
+)
+def test_a_database_that_takes_nothing_is_a_503_that_says_why_and_then_works_again(tmp_path, pragma, says):
+    app = toy_app(tmp_path)
+    engine = app.extensions["souk.database"].engine
+
+    def spoil(connection, _record):
+        connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", spoil)
+    engine.dispose()
+    client = app.test_client()
+    answer = client.post("/api/toy/" + "apples" * 2_000)  # a new page is needed
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
+    assert f"the database is {says}" in answer.json["detail"]
+    assert answer.headers["Retry-After"] == "1"
+    event.remove(engine, "connect", spoil)
+    if says == "full":
+        engine.dispose()  # the limit belongs to the connection; one that is read-only must go by itself
+    assert client.post("/api/toy/apples").status_code == 200
+
+
+def test_postgresql_says_the_same(postgres):
+    with postgres_database(postgres) as url:
+        database = Database(url)
+        assert "read-only" in _refusal(database, "SET TRANSACTION READ ONLY; CREATE TABLE x (y int)")
+        # What a full disk or another's lock raises, raised by hand: the driver makes its exception by this code.
+        for code, says in (("53100", "full"), ("55P03", "locked"), ("57014", "locked"), ("57P03", "cannot be used")):
+            assert says in _refusal(database, f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{code}'; END $$")
+        with pytest.raises(DBAPIError), database.transaction() as session:
+            session.execute(text("SELECT nonsense"))  # a mistake of ours stays one
+        database.engine.dispose()
+
+
+def _refusal(database, statement):
+    with pytest.raises(Unavailable) as caught, database.transaction() as session:
+        session.execute(text(statement))
+    return caught.value.detail
 
 
 def test_an_instance_without_its_database_is_not_ready_but_alive(tmp_path, monkeypatch):

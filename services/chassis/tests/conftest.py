@@ -1,0 +1,5 @@
+"""The database server that some tests here need."""
+
+from chassis.testing_postgres import postgres
+
+__all__ = ["postgres"]
