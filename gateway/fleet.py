@@ -14,13 +14,16 @@ class Route:
     """One service that is reachable from outside.
 
     prefix: its public path. timeout_ms: the time that a request to it gets. idempotent: its POST routes that
-    are safe to send twice; `{id}` stands for one path segment.
+    are safe to send twice; `{id}` stands for one path segment. try_ms: how long one instance is waited for before
+    another one is asked, where that is safe. threads: requests that one instance works on at once.
     """
 
     service: str
     prefix: str
     timeout_ms: int = 5000
     idempotent: tuple[str, ...] = ()
+    try_ms: int = 700
+    threads: int = 8
 
 
 def read_fleet(path: Path) -> tuple[Route, ...]:
@@ -33,6 +36,8 @@ def read_fleet(path: Path) -> tuple[Route, ...]:
                 entry["prefix"],
                 entry.get("timeout_ms", Route.timeout_ms),
                 tuple(entry.get("idempotent", ())),
+                entry.get("try_ms", Route.try_ms),
+                entry.get("threads", Route.threads),
             )
             for entry in entries
             if entry.get("prefix")

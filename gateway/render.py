@@ -22,6 +22,8 @@ BALANCING = {
     "consistent_hash": 'hash "$uri $args" consistent',
 }
 
+TRIES = 2  # instances that are asked for `try_ms` each, before one is given the whole time
+
 TRACEPARENT = "~^00-(?!0+-)(?<client_trace>[0-9a-f]{32})-(?!0+-)[0-9a-f]{16}-[0-9a-f]{2}$"
 
 # Headers by which a client could pass for a proxy in front of us or change the meaning of its request.
@@ -60,11 +62,16 @@ class Live:
 
 @dataclass(frozen=True)
 class Location:
-    """One location block: how a path is matched and what is special there."""
+    """One location block: how a path is matched and what is special there.
+
+    try_ms: how long each of the first instances is waited for; 0: one attempt has the whole time. repeatable: also
+    a POST may be sent twice.
+    """
 
     match: str
     service: str
     timeout_ms: int
+    try_ms: int = 0
     repeatable: bool = False
     cached: bool = False
     pages: bool = False
@@ -77,12 +84,13 @@ def render(routes: Sequence[Route], live: Live, settings: Settings) -> str:
         options=settings,
         logs="../../logs",
         listen=Server(settings.host, settings.port).target,
-        shutdown_s=max((route.timeout_ms for route in routes), default=0) // 1000 + 2,
+        shutdown_s=max((route.timeout_ms + TRIES * route.try_ms for route in routes), default=0) // 1000 + 2,
+        tries=TRIES,
         traceparent=TRACEPARENT,
         dropped_headers=DROPPED_HEADERS,
         limits=_limits(settings.rate_limits),
-        upstreams=[_upstream(route.service, live) for route in routes],
-        locations=[x for route in routes for x in _locations(route, settings.cached_routes, cache_seconds > 0)],
+        upstreams=[_upstream(route, live, settings.connections_per_thread) for route in routes],
+        locations=[x for route in routes for x in _locations(route, live, settings.cached_routes, cache_seconds > 0)],
         cache_seconds=cache_seconds,
         problems=_problems(settings),
     )
@@ -100,17 +108,25 @@ def _template() -> jinja2.Template:
     return env.get_template("nginx.conf.j2")
 
 
-def _upstream(service: str, live: Live) -> dict[str, object]:
-    by_address = {(server.address, server.port): server for server in live.servers.get(service, ())}
+def _upstream(route: Route, live: Live, connections_per_thread: int) -> dict[str, object]:
     return {
-        "service": service,
-        "balancing": BALANCING[live.balancing.get(service, "round_robin")],
-        "servers": sorted(by_address.values()),
+        "service": route.service,
+        "balancing": BALANCING[live.balancing.get(route.service, "round_robin")],
+        "servers": _servers(route, live),
+        "max_conns": route.threads * connections_per_thread,
     }
 
 
-def _locations(route: Route, cached_routes: Sequence[str], cache_on: bool) -> list[Location]:
-    """The prefix, and what needs a location of its own: repeatable and cached routes, a hidden description."""
+def _servers(route: Route, live: Live) -> list[Server]:
+    by_address = {(server.address, server.port): server for server in live.servers.get(route.service, ())}
+    return sorted(by_address.values())
+
+
+def _locations(route: Route, live: Live, cached_routes: Sequence[str], cache_on: bool) -> list[Location]:
+    """The prefix, and what needs a location of its own: repeatable and cached routes, a hidden description.
+
+    The named ones come last: there a request gets the whole time, when it must not be tried or the tries are over.
+    """
     plain = {"repeatable": False, "cached": False}
     found: dict[str, dict[str, bool]] = {}
     for match in _below(route.prefix):
@@ -123,9 +139,18 @@ def _locations(route: Route, cached_routes: Sequence[str], cache_on: bool) -> li
                 found.setdefault(match, dict(plain))["cached"] = True
     if route.prefix != f"/api/{route.service}":
         found.setdefault(f"= /api/{route.service}/openapi.json", dict(plain))
-    return [
-        Location(match, route.service, route.timeout_ms, pages=match == "/", **flags) for match, flags in found.items()
+    # A single instance can only be waited for, and so can one whose try would take as long as the whole.
+    tried = len(_servers(route, live)) > 1 and route.try_ms < route.timeout_ms
+    try_ms = route.try_ms if tried else 0
+    pages = route.prefix == "/"
+    locations = [
+        Location(match, route.service, route.timeout_ms, try_ms, pages=match == "/", **flags)
+        for match, flags in found.items()
     ]
+    for repeatable in sorted({location.repeatable for location in locations}) if tried else ():
+        match = f"@{route.service}{'_repeatable' if repeatable else ''}"
+        locations.append(Location(match, route.service, route.timeout_ms, repeatable=repeatable, pages=pages))
+    return locations
 
 
 def _below(path: str) -> tuple[str, ...]:

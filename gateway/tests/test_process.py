@@ -87,7 +87,7 @@ def start(tmp_path):
 def test_sigterm_ends_everything_with_status_0(start, tmp_path):
     running = start().wait_until_serving()
     assert running.door.ask("/").status == 503
-    assert len(nginx_processes(tmp_path)) >= 3
+    eventually(lambda: len(nginx_processes(tmp_path)) >= 3)  # the second worker may come after the first answer
     assert running.end() == (0, "")
     assert nginx_processes(tmp_path) == []
 

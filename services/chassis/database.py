@@ -41,7 +41,7 @@ from chassis.errors import Unavailable
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
-BUSY_TIMEOUT_S = 5
+BUSY_TIMEOUT_S = 8  # more than the 5 s for which a process that hangs may hold SQLite's write lock
 
 
 def utc_now() -> datetime:

@@ -18,7 +18,7 @@ def test_sqlite_runs_in_wal_and_syncs_every_commit(tmp_path):
     with database.reading() as session:
         assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert session.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
-        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 5_000
+        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 8_000
 
 
 def test_a_readers_view_does_not_wait_for_a_writer(tmp_path):
@@ -109,6 +109,14 @@ def _refusal(database, statement):
     with pytest.raises(Unavailable) as caught, database.transaction() as session:
         session.execute(text(statement))
     return caught.value.detail
+
+
+def test_a_writer_waits_for_its_turn_no_longer_than_its_request_may_take(tmp_path, monkeypatch):
+    app = toy_app(tmp_path)
+    monkeypatch.setattr(chassis_database, "BUSY_TIMEOUT_S", 3600)
+    with app.extensions["souk.database"].transaction():
+        answer = app.test_client().post("/api/toy/apples", headers={"X-Request-Timeout-Ms": "100"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
 
 def test_an_instance_without_its_database_is_not_ready_but_alive(tmp_path, monkeypatch):
