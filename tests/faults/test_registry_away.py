@@ -1,0 +1,50 @@
+"""The registry is killed and stays away: nobody notices, and when it is back everybody is listed again at once."""
+
+import time
+
+import pytest
+
+from bench.load import OpenLoad
+from bench.system import System, eventually
+from bench.verdicts import describe, fails, nothing_is_lost
+
+pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
+MIX = "page=6,look=2,order=2"
+LISTED_WITHIN_S = 3.0
+
+
+def running(system: System) -> dict[tuple[str, str], int]:
+    """(service, instance id) -> pid of all that registers."""
+    rows = [row for row in system.instances() if row["service"] not in ("registry", "gateway")]
+    return {(row["service"], row["id"]): row["pid"] for row in rows}
+
+
+def listed(system: System, services: set[str]) -> set[tuple[str, str]]:
+    return {(service, id) for service in services for id in system.registered(service)}
+
+
+@pytest.mark.parametrize("away_s", [5, pytest.param(60, marks=pytest.mark.slow)])
+def test_nobody_needs_the_registry_for_what_is_known(shop: System, judge_latency: bool, away_s: int) -> None:
+    before = running(shop)
+    services = {service for service, _ in before}
+    eventually(lambda: listed(shop, services) == set(before))
+    with OpenLoad(shop, 20, MIX) as load:
+        shop.souk("kill", "registry", "--signal", "KILL", "--for", str(away_s))
+        eventually(lambda: answers(shop))
+        returned = time.monotonic()
+        eventually(lambda: listed(shop, services) == set(before), lambda: set(before) - listed(shop, services))
+        took_s = time.monotonic() - returned
+        load.span(3)
+    print(describe(f"away for {away_s} s", load.samples), f"; all listed again after {took_s:.1f} s")
+    assert running(shop) == before, "somebody was restarted"
+    assert not fails(load.samples)
+    nothing_is_lost(shop, load.samples)
+    if judge_latency:
+        assert took_s <= LISTED_WITHIN_S
+
+
+def answers(system: System) -> bool:
+    try:
+        return system.registered("nobody") == {}
+    except OSError:  # requests' errors are OSErrors
+        return False
