@@ -10,6 +10,7 @@ import time
 from typing import IO
 
 from chassis.discovery import make_discovery
+from gateway.attempts import Attempts
 from gateway.fleet import FleetError, read_fleet
 from gateway.log import JsonLines, log
 from gateway.process import Nginx, NginxError
@@ -21,7 +22,7 @@ from gateway.watch import Discovery, Watch
 FIRST_ANSWERS_S = 2.0
 LOOK_S = 0.5  # how often it is checked that nginx still runs
 RETRY_S = 2.0  # until a configuration that could not be put in force is tried again
-CHANGE, STOP = "change", "stop"
+CHANGE, EJECTION, STOP = "change", "ejection", "stop"
 
 
 class Gateway:
@@ -38,6 +39,7 @@ class Gateway:
         self.watch = Watch(names, lambda: self.events.put(CHANGE), settings.prefix / "known.json")
         self.nginx = Nginx(settings.nginx_bin, settings.prefix, settings.logs / "gateway-error.log")
         self.configuration = Configuration(self.nginx)
+        self.attempts = self._make_attempts()
         self.retry_at: float | None = None
 
     def run(self) -> int:
@@ -46,10 +48,14 @@ class Gateway:
         if not self.watch.start(self.discovery, FIRST_ANSWERS_S):
             log("warning", "the registry has not answered; going on with what was known before")
         self._begin()
+        if self.attempts is not None:
+            self.attempts.start()
         stopped = self._follow()
         if not stopped:
             log("error", "nginx has ended unexpectedly")
         self.nginx.stop(self.settings.stop_s)
+        if self.attempts is not None:
+            self.attempts.stop()
         log("info", "stopped")
         lock.close()
         return 0 if stopped else 1
@@ -58,7 +64,7 @@ class Gateway:
         self.events.put(STOP)
 
     def _begin(self) -> None:
-        text = render(self.routes, self.watch.live(), self.settings)
+        text = self._text()
         if self.nginx.adopt():
             log("info", "taking over the nginx that runs already", nginx_pid=self.nginx.pid)
             self.configuration.apply(text)
@@ -78,6 +84,8 @@ class Gateway:
                 event = self._settle()
                 if event != STOP:
                     self._refresh()
+            elif event == EJECTION:  # one at a time, and every moment counts
+                self._refresh()
             if event == STOP:
                 return True
             if self.retry_at is not None and time.monotonic() >= self.retry_at:
@@ -94,7 +102,7 @@ class Gateway:
         return None
 
     def _refresh(self) -> None:
-        text = render(self.routes, self.watch.live(), self.settings)
+        text = self._text()
         try:
             if self.configuration.apply(text):
                 self.watch.save()
@@ -102,6 +110,21 @@ class Gateway:
             log("error", "the new configuration cannot be written", reason=str(error))
         # Tried again if it is not in force: what stood in the way may be gone, and no change may come for long.
         self.retry_at = None if self.configuration.text == text else time.monotonic() + RETRY_S
+
+    def _make_attempts(self) -> Attempts | None:
+        if not self.settings.ejection_s:
+            return None
+        try:
+            return Attempts(self.settings.port, self.settings.ejection_s, lambda: self.events.put(EJECTION))
+        except OSError as error:
+            log("warning", "nginx cannot tell how instances are; none will be left out", reason=str(error))
+            return None
+
+    def _text(self) -> str:
+        live = self.watch.live()
+        if self.attempts is not None:
+            live = self.attempts.without_outliers(live)
+        return render(self.routes, live, self.settings)
 
     def _next(self, wait_s: float) -> str | None:
         try:

@@ -43,6 +43,7 @@ class Settings:
     max_body_bytes: int = 1_000_000
     upstream_keepalive_s: int = 60
     connections_per_thread: int = 4
+    ejection_s: int = 30
     reload_window_ms: int = 225
     stop_s: int = 13
     access_log: bool = True
@@ -132,6 +133,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         max_body_bytes=read.number("MAX_BODY_BYTES", Settings.max_body_bytes, 1, 1_000_000_000),
         upstream_keepalive_s=read.number("UPSTREAM_KEEPALIVE_S", Settings.upstream_keepalive_s, 0, 3600),
         connections_per_thread=read.number("CONNECTIONS_PER_THREAD", Settings.connections_per_thread, 0, 1000),
+        ejection_s=read.number("EJECTION_S", Settings.ejection_s, 0, 3600),
         reload_window_ms=read.number("RELOAD_WINDOW_MS", Settings.reload_window_ms, 0, 60_000),
         stop_s=read.number("STOP_S", Settings.stop_s, 1, 600),
         access_log=read.flag("ACCESS_LOG", Settings.access_log),

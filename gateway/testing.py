@@ -233,7 +233,7 @@ def read_reply(connection: http.client.HTTPConnection) -> Reply:
 @contextmanager
 def open_gateway(home: Path, discovery: ScriptedDiscovery, **environ: str) -> Iterator[Door]:
     """A whole gateway: the watcher in a thread of the test, nginx as its child. Changes settle in 50 ms."""
-    port = free_port()
+    port = int(environ.get("GATEWAY_PORT") or free_port())
     standard = {"SOUK_HOME": str(home), "GATEWAY_PORT": str(port), "RELOAD_WINDOW_MS": "50", "STOP_S": "5"}
     gateway = Gateway(load(standard | environ), discovery)
     codes: list[int] = []
