@@ -29,6 +29,11 @@ class Agent:
         instances = self._store.instances
         return {key: found.definition for key, found in instances.items() if key != OWN_ID}
 
+    def service(self, service_id: str) -> ServiceDefinition | None:
+        """What a client registered under that id."""
+        found = self._store.instances.get(service_id)
+        return found.definition if found and service_id != OWN_ID else None
+
     def checks(self) -> list[Check]:
         return [check for check in self._store.checks.values() if check.id != SERF]
 

@@ -32,7 +32,7 @@ class AgentRoutes:
         return json_reply({key: agent_service(found) for key, found in self._agent.services().items()})
 
     def service(self, request: Request) -> Reply:
-        definition = self._agent.services().get(request.tail)
+        definition = self._agent.service(request.tail)
         if not definition:
             raise Refusal(404, f"unknown service ID: {request.tail}")
         shape = agent_service(definition)

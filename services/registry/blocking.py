@@ -1,4 +1,4 @@
-"""How a watcher waits: one event per topic, so that a change wakes those alone who watch it.
+"""How a watcher waits: for an event that is listed under its topic, so that a change wakes those alone who watch it.
 
 A waiting watcher is a greenlet without a timer loop of its own; thousands of them cost memory only.
 """
@@ -21,23 +21,35 @@ class Watches:
     """Wakes the watchers of a topic. A topic is any hashable name for something that has an index."""
 
     def __init__(self) -> None:
-        self._events: dict[Hashable, Event] = {}
+        self._waiting: dict[Hashable, dict[Event, None]] = {}  # in the order of their coming
 
     def wake(self, topic: Hashable) -> None:
         """Wake whoever waits for the topic. They run after the caller's change is complete."""
-        if event := self._events.pop(topic, None):
+        for event in self._waiting.pop(topic, ()):
             event.set()
 
     def wait(self, topic: Hashable, moved: Callable[[], bool], seconds: float) -> None:
         """Return as soon as `moved()` holds, looked at after each wake-up, or when the time is over."""
         deadline = time.monotonic() + seconds
-        while not moved() and (left := deadline - time.monotonic()) > 0:
-            event = self._events.setdefault(topic, Event())
-            if not event.wait(left) and not event.linkcount() and self._events.get(topic) is event:
-                del self._events[topic]
+        # One event for each watcher and not one for all: gevent looks for other requests between two events,
+        # and never between two waiters of one. So a renewal is not kept waiting by a thousand answers.
+        event = Event()
+        try:
+            while not moved() and (left := deadline - time.monotonic()) > 0:
+                event.clear()
+                self._waiting.setdefault(topic, {})[event] = None
+                event.wait(left)
+        finally:
+            self._leave(topic, event)
+
+    def _leave(self, topic: Hashable, event: Event) -> None:
+        waiting = self._waiting.get(topic, {})
+        waiting.pop(event, None)
+        if not waiting:
+            self._waiting.pop(topic, None)
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._waiting)
 
 
 def read_wait(request: Request) -> tuple[int, float]:

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Hashable
 
 from registry.blocking import Watches
+from registry.definitions import STATES
 from registry.reading import accept, indexed, json_reply
-from registry.records import Check, Instance
+from registry.records import Check, Instance, Service
 from registry.shapes import DATACENTER, Node, catalog_service, check_shape, health_service, to_json
 from registry.store import Store
 from registry.web import Refusal, Reply, Request
 
 TRUE = ("", "1", "t", "T", "TRUE", "true", "True")
 FALSE = ("0", "f", "F", "FALSE", "false", "False")
+EMPTY = Reply(b"[]", "application/json")
+MAX_KEPT = 64  # of one service; somebody who makes up tags must not fill the memory
 
 
 class CatalogRoutes:
@@ -24,46 +27,35 @@ class CatalogRoutes:
         name = named(request, "Missing service name")
         passing = wants_passing(request)
         tags = wanted_tags(request)
-        index = lambda: self._store.health_index(name)  # noqa: E731
-        answer = lambda: self._list(name, ("health", passing, tags), passing, tags, self._rendered)  # noqa: E731
-        return self._indexed(request, ("health", name), index, answer)
+        body = lambda service: self._instances(service, passing, tags, self._rendered)  # noqa: E731
+        return self._of_service(request, name, "health", ("health", passing, tags), body)
 
     def service(self, request: Request) -> Reply:
         name = named(request, "Missing service name")
         tags = wanted_tags(request)
-        index = lambda: self._store.catalog_index(name)  # noqa: E731
-        answer = lambda: self._list(name, ("catalog", tags), False, tags, self._catalog_entry)  # noqa: E731
-        return self._indexed(request, ("catalog", name), index, answer)
+        body = lambda service: self._instances(service, False, tags, self._catalog_entry)  # noqa: E731
+        return self._of_service(request, name, "catalog", ("catalog", tags), body)
 
     def health_checks(self, request: Request) -> Reply:
         name = named(request, "Missing service name")
-        index = lambda: self._store.health_index(name)  # noqa: E731
-        return self._indexed(request, ("health", name), index, lambda: self._checks(self._checks_of(name)))
+        return self._of_service(request, name, "health", "checks", lambda service: self._checks(checks_of(service)))
 
     def health_state(self, request: Request) -> Reply:
         state = named(request, "Missing check state")
-
-        def answer() -> Reply:
-            found = self._store.sorted_checks()
-            return self._checks([check for check in found if state in ("any", check.status)])
-
-        return self._indexed(request, "checks", lambda: self._store.checks_index, answer)
+        return self._of_checks(request, state if state in ("any", *STATES) else "")
 
     def health_node(self, request: Request) -> Reply:
         name = named(request, "Missing node name")
-
-        def answer() -> Reply:
-            return self._checks(self._store.sorted_checks() if name == self._node.name else [])
-
-        return self._indexed(request, "checks", lambda: self._store.checks_index, answer)
+        return self._of_checks(request, "any" if name == self._node.name else "")
 
     def services(self, request: Request) -> Reply:
-        def answer() -> Reply:
+        def body() -> bytes:
             tags: dict[str, dict[str, None]] = {name: {} for name in sorted(self._store.services)}
             for instance in self._store.instances.values():
                 tags[instance.definition.name].update(dict.fromkeys(instance.definition.tags))
-            return json_reply({name: list(found) for name, found in tags.items()})
+            return to_json({name: list(found) for name, found in tags.items()})
 
+        answer = lambda: kept(self._store.names, "tags", body)  # noqa: E731
         return self._indexed(request, "services", lambda: self._store.services_index, answer)
 
     def nodes(self, request: Request) -> Reply:
@@ -96,24 +88,34 @@ class CatalogRoutes:
     ) -> Reply:
         return indexed(self._watches, request, lambda: topic, index, answer)
 
-    def _list(
-        self,
-        name: str,
-        key: Hashable,
-        passing: bool,
-        tags: tuple[str, ...],
-        render: Callable[[Instance], bytes],
+    def _of_service(
+        self, request: Request, name: str, kind: str, key: Hashable, body: Callable[[Service], bytes]
     ) -> Reply:
-        """The service's instances, ordered by id. The body is kept: a thousand watchers share one."""
-        service = self._store.services.get(name)
-        if not service:
-            return Reply(b"[]", "application/json")
-        body = service.answers.get(key)
-        if body is None:
-            chosen = [found for found in service.sorted() if self._fits(found, passing, tags)]
-            body = b"[" + b",".join(map(render, chosen)) + b"]"
-            service.answers[key] = body
-        return Reply(body, "application/json")
+        """What there is of one name, by its health or its catalogue index; an unknown name is an empty list."""
+        index = self._store.health_index if kind == "health" else self._store.catalog_index
+
+        def answer() -> Reply:
+            service = self._store.services.get(name)
+            return kept(service.answers, key, lambda: body(service)) if service else EMPTY
+
+        return self._indexed(request, (kind, name), lambda: index(name), answer)
+
+    def _of_checks(self, request: Request, state: str) -> Reply:
+        """All checks in that state, or in `any`; none for ""."""
+
+        def body() -> bytes:
+            found = self._store.sorted_checks()
+            return self._checks([check for check in found if state in ("any", check.status)])
+
+        answer = lambda: kept(self._store.states, state, body) if state else EMPTY  # noqa: E731
+        return self._indexed(request, "checks", lambda: self._store.checks_index, answer)
+
+    def _instances(
+        self, service: Service, passing: bool, tags: tuple[str, ...], render: Callable[[Instance], bytes]
+    ) -> bytes:
+        """The service's instances, ordered by id."""
+        chosen = [found for found in service.sorted() if self._fits(found, passing, tags)]
+        return b"[" + b",".join(map(render, chosen)) + b"]"
 
     def _fits(self, instance: Instance, passing: bool, tags: tuple[str, ...]) -> bool:
         if tags and not set(tags) <= {tag.lower() for tag in instance.definition.tags}:
@@ -134,12 +136,22 @@ class CatalogRoutes:
         """The node's checks come first: clients look for serfHealth there."""
         return [*self._store.node_checks.values(), *instance.sorted_checks()]
 
-    def _checks_of(self, name: str) -> list[Check]:
-        service = self._store.services.get(name)
-        return [check for found in service.sorted() for check in found.sorted_checks()] if service else []
+    def _checks(self, checks: list[Check]) -> bytes:
+        return to_json([check_shape(check, self._node.name) for check in checks])
 
-    def _checks(self, checks: list[Check]) -> Reply:
-        return json_reply([check_shape(check, self._node.name) for check in checks])
+
+def checks_of(service: Service) -> list[Check]:
+    return [check for found in service.sorted() for check in found.sorted_checks()]
+
+
+def kept(answers: dict[Hashable, bytes], key: Hashable, render: Callable[[], bytes]) -> Reply:
+    """The body, rendered once and shared by all who ask, until the store forgets it because its content changed."""
+    body = answers.get(key)
+    if body is None:
+        body = render()
+        if len(answers) < MAX_KEPT:
+            answers[key] = body
+    return Reply(body, "application/json")
 
 
 def named(request: Request, missing: str) -> str:

@@ -22,6 +22,9 @@ class Store:
         self.services: dict[str, Service] = {}
         self.checks: dict[str, Check] = {}
         self.node_checks: dict[str, Check] = {}
+        # Finished bodies over all services and over all checks, kept until something in them changes.
+        self.names: dict[Hashable, bytes] = {}
+        self.states: dict[Hashable, bytes] = {}
 
     def health_index(self, name: str) -> int:
         service = self.services.get(name)
@@ -127,6 +130,7 @@ class Store:
         service = self.services[name]
         service.catalog_index = service.health_index = self.services_index = index
         service.answers.clear()
+        self.names.clear()
         self._wake(("catalog", name), ("health", name), "services")
 
     def _check_changed(self, check: Check) -> None:
@@ -141,10 +145,12 @@ class Store:
 
     def _checks_changed(self, index: int) -> None:
         self.checks_index = index
+        self.states.clear()
         self._wake("checks")
 
     def _forget_rendered(self, check: Check) -> None:
         """A check of the node is shown with every instance."""
+        self.states.clear()
         ids: Iterable[str] = [check.service_id] if check.service_id else list(self.instances)
         for service_id in ids:
             if instance := self.instances.get(service_id):

@@ -1,5 +1,7 @@
 """Waiting, in this process: who is woken, and what is left behind."""
 
+import time
+
 import gevent
 
 from registry.blocking import Watches
@@ -40,3 +42,35 @@ def test_a_topic_is_forgotten_when_its_last_watcher_leaves():
     assert len(watches) == 10
     gevent.joinall(waiting)
     assert len(watches) == 0
+
+
+def test_a_watcher_that_is_killed_is_forgotten():
+    watches = Watches()
+    waiting = [wait_on(watches, "a", 30) for _ in range(2)]
+    gevent.sleep(0)
+    waiting[0].kill()
+    assert len(watches) == 1
+    waiting[1].kill()
+    assert len(watches) == 0
+
+
+def test_others_get_their_turn_while_many_watchers_are_answered():
+    """A renewal must not wait until a thousand answers are written."""
+    watches, indexes, answered = Watches(), {"a": 1}, []
+
+    def watch():
+        watches.wait("a", lambda: indexes["a"] > 1, 30)
+        until = time.perf_counter() + 0.001
+        while time.perf_counter() < until:
+            pass
+        answered.append("a watcher")
+
+    waiting = [gevent.spawn(watch) for _ in range(200)]
+    gevent.sleep(0)
+    indexes["a"] = 2
+    watches.wake("a")
+    gevent.sleep(0.001)
+    before = len(answered)
+    gevent.joinall(waiting)
+
+    assert before < len(answered) == 200
