@@ -1,14 +1,16 @@
 """`make bench`: every benchmark, one after the other, each with its table. Takes a few minutes.
 
-python -m bench [start memory order_latency last_pieces spread registration_latency]
+python -m bench [start memory order_latency last_pieces spread registration_latency registry]
+
+Ends with 1 when a benchmark that judges its promises found one broken.
 """
 
 import sys
 
-from bench import last_pieces, memory, order_latency, registration_latency, spread, start
+from bench import last_pieces, memory, order_latency, registration_latency, registry, spread, start
 from bench.system import System
 
-ALONE = {"start": start.run, "registration_latency": registration_latency.run}
+ALONE = {"start": start.run, "registration_latency": registration_latency.run, "registry": registry.run}
 ON_A_SYSTEM = {
     "memory": memory.run,
     "order_latency": order_latency.run,
@@ -21,15 +23,12 @@ def main(wanted: list[str]) -> int:
     if unknown := set(wanted) - {*ALONE, *ON_A_SYSTEM}:
         print(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join([*ALONE, *ON_A_SYSTEM])}")
         return 2
-    for name, run in ALONE.items():
-        if name in wanted or not wanted:
-            run()
+    broken = [run() for name, run in ALONE.items() if name in wanted or not wanted]
     if shared := [run for name, run in ON_A_SYSTEM.items() if name in wanted or not wanted]:
         with System() as system:
             system.up()
-            for run in shared:
-                run(system)
-    return 0
+            broken += [run(system) for run in shared]
+    return int(any(broken))
 
 
 if __name__ == "__main__":
