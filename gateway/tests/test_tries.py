@@ -146,7 +146,7 @@ def test_what_an_instance_cannot_take_is_503_at_once_and_does_not_reach_it(upstr
 
 
 def test_writes_leave_room_for_reads(upstream, released, tmp_path, discovery, open_door):
-    """Two writes hang at the only instance, which may have no more; the third is refused at once, and a read goes on."""
+    """Two writes hang at the only instance, which may have no more; a third is refused at once, and a read goes on."""
     file = tmp_path / "fleet.toml"
     file.write_text(FLEET + "writes = 2\n")
     begun = threading.Semaphore(0)
