@@ -8,6 +8,7 @@ Reading order, as a request meets the files:
     main.py          `python -m orders serve | migrate | seed`
     settings.py      the environment becomes one checked object
     serve.py         gunicorn: bind, fork, register, drain, leave
+    patience.py      gunicorn's worker, whose threads never wait for a client; incoming.py: is a request whole?
     queueing.py      how long a request waited for a thread
     web.py           the Flask application: errors, health, metrics, one log line per request
     deadline.py      how much time is left          trace.py      which request this belongs to

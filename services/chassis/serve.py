@@ -11,6 +11,7 @@ copied. `bench/memory.py` shows both.
 
 import gc
 import importlib
+import resource
 import signal
 import socket
 import sys
@@ -21,7 +22,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from chassis.queueing import QueueTimingWorker
+from chassis.patience import PatientWorker
 from chassis.settings import ChassisSettings
 
 
@@ -50,9 +51,11 @@ class Server(BaseApplication):
         options = {
             "bind": f"{settings.host}:{settings.port}",
             "workers": 1,
-            "worker_class": QueueTimingWorker,
+            "worker_class": PatientWorker,
             "threads": settings.threads,
-            "worker_connections": 2000,
+            "worker_connections": _most_connections(),
+            "limit_request_line": 8190,  # the gateway takes 8 kB, and what it takes is no error here
+            "sendfile": False,  # it would wait for the client
             "keepalive": 75,  # longer than the gateway and our clients keep an idle connection
             "graceful_timeout": settings.graceful_timeout_s,
             "timeout": 30,
@@ -87,6 +90,15 @@ class Server(BaseApplication):
 def serve(factory: str, settings: ChassisSettings) -> None:
     """Serve what `factory` ("orders.app:create_app") makes, until SIGTERM. Does not return."""
     Server(factory, settings).run()
+
+
+def _most_connections() -> int:
+    """As many as this process may have files open, less what it needs itself; never more than 2,000."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != most:
+        files = most if most != resource.RLIM_INFINITY else 65_536
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return min(2000, files - 200)
 
 
 def _memory_folder() -> str | None:

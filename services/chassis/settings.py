@@ -50,6 +50,7 @@ class ChassisSettings(BaseModel):
     request_timeout_ms: int = Field(default=10_000, ge=1)
     shed_after_ms: int = Field(default=2_500, ge=1)
     max_body_bytes: int = Field(default=1_000_000, ge=1)
+    client_timeout_s: float = Field(default=10.0, gt=0)
     keep_days: float = Field(default=7.0, gt=0)
 
     rate_limit_per_s: float = Field(default=50.0, ge=0)
