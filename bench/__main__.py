@@ -1,13 +1,13 @@
 """`make bench`: every benchmark, one after the other, each with its table. Takes a few minutes.
 
-python -m bench [start memory order_latency last_pieces spread registration_latency registry]
+python -m bench [start memory order_latency last_pieces spread cost registration_latency registry]
 
 Ends with 1 when a benchmark that judges its promises found one broken.
 """
 
 import sys
 
-from bench import last_pieces, memory, order_latency, registration_latency, registry, spread, start
+from bench import cost, last_pieces, memory, order_latency, registration_latency, registry, spread, start
 from bench.system import System
 
 ALONE = {"start": start.run, "registration_latency": registration_latency.run, "registry": registry.run}
@@ -16,6 +16,7 @@ ON_A_SYSTEM = {
     "order_latency": order_latency.run,
     "last_pieces": last_pieces.run,
     "spread": spread.run,
+    "cost": cost.run,
 }
 
 

@@ -22,6 +22,11 @@ class Customer:
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy of the user's is not meant for this machine
 
+    @property
+    def authorization(self) -> str:
+        """The header that says who asks."""
+        return str(self._session.headers["Authorization"])
+
     def close(self) -> None:
         self._session.close()
 

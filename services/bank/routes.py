@@ -63,7 +63,7 @@ def post_charge(json_data: ChargeWanted) -> Response:
         timeout_ms = request.headers.get("X-Request-Timeout-Ms", type=int)
         time.sleep(wait_before_answer_s(behaviour, json_data.card, is_new, timeout_ms))
     # The answer of a key never changes, so a charge that was given back meanwhile still reads CAPTURED here.
-    state = State.DECLINED if charge.state == State.DECLINED else State.CAPTURED
+    state = State.DECLINED if charge["state"] == State.DECLINED else State.CAPTURED
     return _created(charge_answer(charge) | {"state": state}, is_new)
 
 

@@ -1,15 +1,16 @@
 """The shapes on the wire."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from bank.models import Charge
 from chassis.schemas import Answer, Body, Text, utc_text
 
 MOST_CENTS = 10**15
 LONGEST_MS = 60_000
 
+Record = Mapping[str, Any]  # a row, by the names of its columns
 Reference = Annotated[Text, StringConstraints(min_length=1, max_length=128)]
 
 
@@ -71,22 +72,21 @@ class ChargesAnswer(Answer):
     next: str | None
 
 
-def charge_answer(charge: Charge) -> dict[str, Any]:
+def charge_answer(charge: Record) -> dict[str, Any]:
     """A charge as it stands now, without its refund's key."""
-    names = ("key", "state", "amount_cents", "currency", "reference")
-    return {name: getattr(charge, name) for name in names}
+    return {name: charge[name] for name in ("key", "state", "amount_cents", "currency", "reference")}
 
 
-def charge_item(charge: Charge) -> dict[str, Any]:
+def charge_item(charge: Record) -> dict[str, Any]:
     """A charge with everything that is known of it."""
     return charge_answer(charge) | {
-        "card_last4": charge.card_last4,
-        "created_at": utc_text(charge.created_at),
-        "refund_key": charge.refund_key,
-        "refunded_at": utc_text(charge.refunded_at) if charge.refunded_at else None,
+        "card_last4": charge["card_last4"],
+        "created_at": utc_text(charge["created_at"]),
+        "refund_key": charge["refund_key"],
+        "refunded_at": utc_text(charge["refunded_at"]) if charge["refunded_at"] else None,
     }
 
 
-def refund_answer(charge: Charge) -> dict[str, Any]:
+def refund_answer(charge: Record) -> dict[str, Any]:
     """The refund of a charge."""
-    return charge_answer(charge) | {"key": charge.refund_key, "charge_key": charge.key}
+    return charge_answer(charge) | {"key": charge["refund_key"], "charge_key": charge["key"]}

@@ -2,104 +2,111 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from bank.domain import Behaviour, State, decide
 from bank.models import BehaviourRow, Charge
-from bank.schemas import ChargeWanted
+from bank.schemas import ChargeWanted, Record
 from chassis.database import Database, insert_new, utc_now
 from chassis.errors import Conflict, InternalError, NotFound, Unavailable
 from chassis.paging import decode_cursor, paged
 
+charges, behaviour = Charge.__table__, BehaviourRow.__table__
+
+# Built once: to build a statement takes longer than to run it.
+_BY_KEY = select(charges).where(charges.c.key == bindparam("about"))
+_REFUND = update(charges).where(charges.c.key == bindparam("about"))
+_BEHAVIOUR = select(*(behaviour.c[field.name] for field in fields(Behaviour))).where(behaviour.c.id == 1)
+
 
 @contextmanager
-def books(database: Database) -> Iterator[Session]:
+def books(database: Database) -> Iterator[Connection]:
     """A transaction whose failure is a 500. A 503 says that nothing was done, which a lost commit cannot say."""
     try:
-        with database.transaction() as session:
-            yield session
+        with database.write() as connection:
+            yield connection
     except Unavailable as error:
         if error.__cause__ is None:  # not even begun: it did not get its turn
             raise
         raise InternalError("the books could not be written; ask again with the same key") from error
 
 
-def charge(database: Database, key: str, wanted: ChargeWanted, decline_rate: float, draw: float) -> tuple[Charge, bool]:
+def charge(database: Database, key: str, wanted: ChargeWanted, decline_rate: float, draw: float) -> tuple[Record, bool]:
     """The charge under this key, made now unless there is one, and whether it is new.
 
     Raises Conflict when the key was used for another charge. The full card number is not kept, so its last four
     digits stand for it in that comparison.
     """
     row = wanted.model_dump(exclude={"card"}) | {"card_last4": wanted.card[-4:]}
-    state = decide(wanted.card, decline_rate, draw)
-    with books(database) as session:
+    new = {**row, "key": key, "state": decide(wanted.card, decline_rate, draw), "created_at": utc_now()}
+    with books(database) as connection:
         # The unique key decides, not a look before: of two requests at once only one inserts.
-        is_new = insert_new(session, Charge.__table__, {**row, "key": key, "state": state, "created_at": utc_now()})
-        made = session.scalars(select(Charge).where(Charge.key == key)).one()
-    if any(getattr(made, name) != value for name, value in row.items()):
+        if insert_new(connection, charges, new):
+            return new, True
+        made = connection.execute(_BY_KEY, {"about": key}).mappings().one()
+    if any(made[name] != value for name, value in row.items()):
         raise Conflict("this Idempotency-Key was used for another charge; use a new one for a new charge")
-    return made, is_new
+    return made, False
 
 
-def refund(database: Database, key: str, charge_key: str) -> tuple[Charge, bool]:
+def refund(database: Database, key: str, charge_key: str) -> tuple[Record, bool]:
     """Give the money of a charge back, once; the charge, and whether it was given back just now.
 
     Raises NotFound for an unknown charge; Conflict for a declined one, for one that was given back under
     another key, and for a key that was used for another refund.
     """
     try:
-        with books(database) as session:
-            found = session.scalars(select(Charge).where(Charge.key == charge_key).with_for_update()).one_or_none()
+        with books(database) as connection:
+            found = connection.execute(_BY_KEY.with_for_update(), {"about": charge_key}).mappings().one_or_none()
             if found is None:
                 raise NotFound("there is no charge under this key")
-            if found.refund_key == key:
+            if found["refund_key"] == key:
                 return found, False
-            if found.state != State.CAPTURED:
-                raise Conflict(f"only a captured charge can be given back; this one is {found.state}")
-            found.state, found.refund_key, found.refunded_at = State.REFUNDED, key, utc_now()
-            session.flush()
-            return found, True
+            if found["state"] != State.CAPTURED:
+                raise Conflict(f"only a captured charge can be given back; this one is {found['state']}")
+            values = {"state": State.REFUNDED, "refund_key": key, "refunded_at": utc_now()}
+            connection.execute(_REFUND, {"about": charge_key, **values})
+            return {**found, **values}, True
     except IntegrityError as error:
         raise Conflict("this Idempotency-Key was used for another refund; use a new one for a new refund") from error
 
 
-def get_charge(database: Database, key: str) -> Charge:
+def get_charge(database: Database, key: str) -> Record:
     """Raises NotFound."""
-    with database.reading() as session:
-        found = session.scalars(select(Charge).where(Charge.key == key)).one_or_none()
+    with database.read() as connection:
+        found = connection.execute(_BY_KEY, {"about": key}).mappings().one_or_none()
     if found is None:
         raise NotFound("there is no charge under this key")
     return found
 
 
-def list_charges(database: Database, limit: int, cursor: str | None) -> tuple[list[Charge], str | None]:
+def list_charges(database: Database, limit: int, cursor: str | None) -> tuple[list[Record], str | None]:
     """A page of all charges, oldest first, and the next cursor."""
-    statement = select(Charge).order_by(Charge.seq).limit(limit + 1)
+    statement = select(charges).order_by(charges.c.seq).limit(limit + 1)
     if cursor is not None:
-        statement = statement.where(Charge.seq > decode_cursor(cursor, int))
-    with database.reading() as session:
-        rows = session.scalars(statement).all()
-    return paged(rows, limit, lambda row: row.seq)
+        statement = statement.where(charges.c.seq > decode_cursor(cursor, int))
+    with database.read() as connection:
+        rows = connection.execute(statement).mappings().all()
+    return paged(rows, limit, lambda row: row["seq"])
 
 
 def get_behaviour(database: Database) -> Behaviour:
-    with database.reading() as session:
-        return _behaviour(session)
+    with database.read() as connection:
+        return _behaviour(connection)
 
 
 def change_behaviour(database: Database, changes: Mapping[str, Any]) -> Behaviour:
     """Change what is named, keep the rest; it holds at once and over a restart."""
     with database.transaction() as session:
-        behaviour = Behaviour(**{**asdict(_behaviour(session)), **changes})
-        session.merge(BehaviourRow(id=1, **asdict(behaviour)))
-    return behaviour
+        changed = Behaviour(**{**asdict(_behaviour(session.connection())), **changes})
+        session.merge(BehaviourRow(id=1, **asdict(changed)))
+    return changed
 
 
-def _behaviour(session: Session) -> Behaviour:
-    row = session.get(BehaviourRow, 1)
-    return Behaviour(**{name: getattr(row, name) for name in asdict(Behaviour())}) if row else Behaviour()
+def _behaviour(connection: Connection) -> Behaviour:
+    row = connection.execute(_BEHAVIOUR).mappings().one_or_none()
+    return Behaviour(**row) if row else Behaviour()

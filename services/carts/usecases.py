@@ -1,16 +1,20 @@
 """What can be done with a cart."""
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from carts.clients import Catalog
 from carts.domain import Cart, Line, Product, check_room, check_sku, priced, without
 from carts.models import CartRow, LineRow
 from carts.schemas import OrderPlaced
-from chassis.database import Database, insert_new
+from chassis.database import Database, connection_of, insert_new
 from chassis.errors import NotFound, Problem, Unavailable
 from chassis.inbox import Event, first_delivery
 from chassis.telemetry import log
+
+carts, cart_lines = CartRow.__table__, LineRow.__table__
+_QUANTITIES = select(cart_lines.c.sku, cart_lines.c.quantity).where(cart_lines.c.customer_id == bindparam("customer"))
+_LOCK = select(carts).where(carts.c.customer_id == bindparam("customer")).with_for_update()
 
 
 def get_cart(database: Database, catalog: Catalog, customer_id: str) -> Cart:
@@ -51,17 +55,16 @@ def remove_item(database: Database, catalog: Catalog, customer_id: str, sku: str
 def remove_ordered(database: Database, event: Event) -> None:
     """An order was placed: what was ordered leaves the cart, and what was not stays."""
     order = OrderPlaced.model_validate(event.data)
-    with database.transaction() as session:
-        if not first_delivery(session, event):
+    ordered = [(line.sku, line.quantity) for line in order.lines]
+    with database.write() as connection:
+        # Most who order have no cart, or an empty one; what is put in from now on was not ordered.
+        if not first_delivery(connection, event) or not _quantities(connection, order.customer_id):
             return
-        _lock(session, order.customer_id)
-        rows = {row.sku: row for row in _rows(session, order.customer_id)}
-        quantities = {sku: row.quantity for sku, row in rows.items()}
-        for sku, left in without(quantities, ((line.sku, line.quantity) for line in order.lines)).items():
-            if left:
-                rows[sku].quantity = left
-            else:
-                session.delete(rows[sku])
+        _lock(connection, order.customer_id)
+        for sku, left in without(_quantities(connection, order.customer_id), ordered).items():
+            changed = update(cart_lines).values(quantity=left) if left else delete(cart_lines)
+            its = (cart_lines.c.customer_id == order.customer_id, cart_lines.c.sku == sku)
+            connection.execute(changed.where(*its))
 
 
 def _ask(catalog: Catalog, skus: set[str]) -> dict[str, Product] | None:
@@ -73,10 +76,14 @@ def _ask(catalog: Catalog, skus: set[str]) -> dict[str, Product] | None:
         return None
 
 
-def _lock(session: Session, customer_id: str) -> None:
+def _lock(unit: Session | Connection, customer_id: str) -> None:
     """From here to the end of the transaction nobody else changes this cart."""
-    insert_new(session, CartRow.__table__, {"customer_id": customer_id})
-    session.get_one(CartRow, customer_id, with_for_update=True)
+    insert_new(unit, carts, {"customer_id": customer_id})
+    connection_of(unit).execute(_LOCK, {"customer": customer_id})
+
+
+def _quantities(connection: Connection, customer_id: str) -> dict[str, int]:
+    return {row.sku: row.quantity for row in connection.execute(_QUANTITIES, {"customer": customer_id})}
 
 
 def _put_line(session: Session, customer_id: str, sku: str, quantity: int, product: Product | None) -> None:

@@ -2,6 +2,8 @@
 
     with database.transaction() as session:   # read and write; commits at the end, rolls back on an exception
     with database.reading() as session:       # one consistent view, never waits for a writer
+    with database.write() as connection:      # the same two without the ORM, for what every order goes through:
+    with database.read() as connection:       # a Session costs more than the statements that it runs
 
 Both raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
 
@@ -11,6 +13,7 @@ from reading to writing fails at once with SQLITE_BUSY when another writer was f
 time-out is; an immediate one waits its turn. PostgreSQL is chosen by its URL; nothing else changes.
 """
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import (
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -32,7 +36,6 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -73,23 +76,32 @@ class Database:
         self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
 
     @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A read-write transaction for Core statements; what it publishes is relayed once it has committed."""
+        callbacks: list[Callable[[], None]] = []
+        with _in_plain_words(), self._turn(), self.engine.connect() as connection:
+            connection.info.update(outbox=self.outbox, after_commit=callbacks)
+            with connection.begin():
+                yield connection
+        for callback in callbacks:
+            callback()
+
+    @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A read-write transaction; what it publishes is relayed once it has committed."""
-        with _in_plain_words(), self._turn(), Session(self.engine, expire_on_commit=False) as session:
-            session.info["outbox"] = self.outbox
-            with session.begin():
-                yield session
-        for callback in session.info.get("after_commit", ()):
-            callback()
+        with self.write() as connection, Session(connection, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only view for Core statements; nothing written in it is kept."""
+        with _in_plain_words(), self.engine.connect().execution_options(souk_read=True) as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A read-only view; nothing written in it is kept."""
-        with (
-            _in_plain_words(),
-            self.engine.connect().execution_options(souk_read=True) as connection,
-            Session(connection) as session,
-        ):
+        with self.read() as connection, Session(connection) as session:
             yield session
 
     def ping(self) -> bool:
@@ -127,29 +139,37 @@ def _in_plain_words() -> Iterator[None]:
         raise problem from error
 
 
-def after_commit(session: Session, callback: Callable[[], None]) -> None:
-    """Call this once the transaction of `session` has committed; never if it rolls back."""
-    session.info.setdefault("after_commit", []).append(callback)
+def connection_of(unit: Session | Connection) -> Connection:
+    """The connection of a transaction, with the ORM or without."""
+    return unit.connection() if isinstance(unit, Session) else unit
 
 
-def insert_new(session: Session, table: FromClause, row: Mapping[str, Any]) -> bool:
+def after_commit(unit: Session | Connection, callback: Callable[[], None]) -> None:
+    """Call this once the transaction has committed; never if it rolls back."""
+    connection_of(unit).info["after_commit"].append(callback)
+
+
+def insert_new(unit: Session | Connection, table: FromClause, row: Mapping[str, Any]) -> bool:
     """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is."""
-    return bool(insert_all_new(session, table, [row]))
+    connection = connection_of(unit)
+    return bool(connection.execute(_insert_new(connection.dialect.name, table), row).rowcount)
 
 
-def insert_all_new(session: Session, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def insert_all_new(unit: Session | Connection, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
+    connection = connection_of(unit)
     assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
-    statement = _dialect_insert(session, table).on_conflict_do_nothing().returning(*table.primary_key)
-    return list(session.scalars(statement, list(rows)))
+    statement = _insert_new(connection.dialect.name, table).returning(*table.primary_key)
+    return list(connection.scalars(statement, list(rows)))
 
 
-def _dialect_insert(session: Session, table: Table) -> Any:
-    if session.get_bind().dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql  # 2.5 MB that a process on SQLite does not need
-
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+@functools.cache
+def _insert_new(dialect: str, table: FromClause) -> Any:
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql as dialect_module  # 2.5 MB that a process on SQLite does not need
+    else:
+        from sqlalchemy.dialects import sqlite as dialect_module  # type: ignore[no-redef]
+    return dialect_module.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def make_engine(url: str, patient: bool = False) -> Engine:

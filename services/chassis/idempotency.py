@@ -14,11 +14,11 @@ from typing import Any
 
 from flask import Response, current_app, request
 from pydantic import BaseModel
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, insert, select
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from chassis.database import Database, UtcDateTime, utc_now
+from chassis.database import Database, UtcDateTime, connection_of, utc_now
 from chassis.errors import Conflict, PreconditionRequired, Unprocessable
 from chassis.identity import caller
 
@@ -37,6 +37,9 @@ keys = Table(
     Column("location", String(255)),
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
+
+_STORE = insert(keys)
+_FIND = select(keys).where(*(keys.c[name] == bindparam(name) for name in ("subject", "route", "key")))
 
 
 @dataclass(frozen=True)
@@ -92,18 +95,18 @@ def answer_once(database: Database, key: Key, work: Callable[[], Answer]) -> Res
         raise
 
 
-def store(session: Session, key: Key, answer: Answer) -> Answer:
+def store(unit: Session | Connection, key: Key, answer: Answer) -> Answer:
     """Keep the answer, in the transaction of the effect. Raises IntegrityError when the key is taken."""
     row: dict[str, Any] = {"subject": key.subject, "route": key.route, "key": key.key, "body_hash": key.body_hash}
     row |= {"status": answer.status, "body": json.dumps(answer.body), "location": answer.location}
-    session.execute(insert(keys).values(**row, created_at=utc_now()))
+    connection_of(unit).execute(_STORE, {**row, "created_at": utc_now()})
     return answer
 
 
 def _find(database: Database, key: Key) -> Answer | None:
-    where = (keys.c.subject == key.subject, keys.c.route == key.route, keys.c.key == key.key)
-    with database.reading() as session:
-        row = session.execute(select(keys).where(*where)).mappings().first()
+    values = {"subject": key.subject, "route": key.route, "key": key.key}
+    with database.read() as connection:
+        row = connection.execute(_FIND, values).mappings().first()
     if row is None:
         return None
     if row["body_hash"] != key.body_hash:

@@ -8,13 +8,30 @@ sends the rows.
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, delete, insert
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+)
 from sqlalchemy.orm import Session
 
 from chassis import faults
-from chassis.database import UtcDateTime, after_commit, utc_now
+from chassis.database import UtcDateTime, after_commit, connection_of, utc_now
 from chassis.trace import current_trace
 
 metadata = MetaData()
@@ -40,20 +57,48 @@ deliveries = Table(
 )
 
 
-def publish(session: Session, type_: str, subject: str, data: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class Delivery:
+    """A row that this replica has claimed, so that nobody else sends it meanwhile."""
+
+    seq: int
+    subscriber: str
+    type: str
+    body: str
+    tries: int
+    created_at: datetime
+
+
+# A delivery is born claimed by the replica that writes it, which sends it right after the commit: a claim of its own
+# would be a second transaction. Not so behind an earlier one of the same stream; that waits for a round of the relay.
+_stream = deliveries.alias("stream")
+_in_line = exists().where(
+    _stream.c.state == "pending",
+    _stream.c.subscriber == bindparam("to"),
+    _stream.c.subject == bindparam("about"),
+)
+_INSERT = (
+    insert(deliveries)
+    .values(claimed_until=case((_in_line, None), else_=bindparam("until", type_=UtcDateTime)))
+    .returning(deliveries.c.seq, deliveries.c.claimed_until)
+)
+_WITHDRAW = delete(deliveries).where(deliveries.c.subject == bindparam("about"), deliveries.c.type == bindparam("what"))
+
+
+def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[str, Any]) -> None:
     """Write a CloudEvent (1.0, JSON) for everybody who subscribes to `type_`, in the caller's transaction.
 
     subject: what the event is about (an order id, a sku, a user id); events of one subject keep their order.
     Nothing is written when nobody subscribes.
     """
-    outbox = session.info.get("outbox")
+    connection = connection_of(unit)
+    outbox = connection.info["outbox"]
     if outbox is None or not (subscribers := outbox.routes.get(type_)):
         return
-    now = utc_now()
-    trace = current_trace.get()
+    now, trace, event_id = utc_now(), current_trace.get(), str(uuid.uuid4())
     event = {
         "specversion": "1.0",
-        "id": str(uuid.uuid4()),
+        "id": event_id,
         "type": type_,
         "source": f"/{outbox.service}",
         "subject": subject,
@@ -62,20 +107,19 @@ def publish(session: Session, type_: str, subject: str, data: Mapping[str, Any])
         "traceparent": trace.header() if trace else None,
         "data": dict(data),
     }
-    row = {
-        "event_id": event["id"],
-        "type": type_,
-        "subject": subject,
-        "body": json.dumps(event),
-        "created_at": now,
-    }
-    session.execute(insert(deliveries), [{**row, "subscriber": subscriber} for subscriber in subscribers])
+    row = {"event_id": event_id, "type": type_, "subject": subject, "body": json.dumps(event), "created_at": now}
+    claimed, waiting = [], False
+    for name in subscribers:
+        values = row | {"subscriber": name, "to": name, "about": subject, "until": outbox.claim_until(name, now)}
+        seq, until = connection.execute(_INSERT, values).one()
+        if until is None:
+            waiting = True
+        else:
+            claimed.append(Delivery(seq, name, type_, row["body"], 0, now))
     faults.point("outbox.written")
-    after_commit(session, lambda: faults.point("outbox.committed"))
-    after_commit(session, outbox.wake)
+    after_commit(connection, lambda: outbox.committed(claimed, waiting))
 
 
-def withdraw(session: Session, type_: str, subject: str) -> None:
+def withdraw(unit: Session | Connection, type_: str, subject: str) -> None:
     """Delete an event's deliveries, sent or not: for events whose data must not outlive their purpose."""
-    where = (deliveries.c.subject == subject, deliveries.c.type == type_)
-    session.execute(delete(deliveries).where(*where))
+    connection_of(unit).execute(_WITHDRAW, {"about": subject, "what": type_})

@@ -1,9 +1,10 @@
 """The relay: takes what the outbox holds to its subscribers, at least once, in order per subject.
 
-Every replica runs one. A round is one short write transaction that records what became of the deliveries under
-way and claims the next ones; the sending happens outside any transaction. Only the oldest pending row of a
-(subject, subscriber) can be claimed, by one conditional UPDATE with an expiry, so two replicas never send the
-same stream side by side, and the rows of a replica that died are free again after `CLAIM_S`.
+Every replica runs one. Most deliveries are claimed by the transaction that writes them, and sent right after it. For
+all others, and for what became of those under way, there are rounds: one short write transaction that records the
+outcomes and claims what is due. The sending happens outside any transaction. Only the oldest pending row of a
+(subject, subscriber) can be claimed, with an expiry, so two replicas do not send the same stream side by side, and
+the rows of a replica that died are free again after `CLAIM_S`.
 """
 
 import json
@@ -13,44 +14,70 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
 from prometheus_client import Counter as Metric
-from sqlalchemy import exists, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Integer, bindparam, exists, or_, select, update
 
 from chassis import faults
 from chassis.background import Periodic, add_background
 from chassis.calls import Calls
-from chassis.database import Database, utc_now
+from chassis.database import Database, UtcDateTime, utc_now
 from chassis.errors import Problem
-from chassis.outbox import deliveries
+from chassis.outbox import Delivery, deliveries
 from chassis.outbox_routes import outbox_routes
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 from chassis.trace import current_trace, parse_traceparent
 
 CLAIM_S = 2.0
+CLAIM = timedelta(seconds=CLAIM_S)
 SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom means a second delivery
 IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
 MAX_BACK_OFF_S = 2.0
-RECORD_WITHIN_S = 0.05  # outcomes that come close together, or with the next commit, share one transaction
+RECORD_WITHIN_S = 0.25  # outcomes that come close together share one transaction; well before their claims end
 
 DELIVERIES = Metric("souk_deliveries_total", "Event deliveries by outcome", ["service", "subscriber", "outcome"])
 
+_earlier = deliveries.alias("earlier")
+_row, _now = deliveries.c, bindparam("now", type_=UtcDateTime)
 
-@dataclass(frozen=True)
-class Delivery:
-    seq: int
-    subscriber: str
-    type: str
-    body: str
-    tries: int
-    created_at: datetime
+# The oldest pending row of each stream, not claimed by anybody, whose back-off is over.
+_DUE = (
+    select(_row.seq)
+    .where(
+        _row.state == "pending",
+        or_(_row.not_before.is_(None), _row.not_before <= _now),
+        or_(_row.claimed_until.is_(None), _row.claimed_until < _now),
+        ~exists().where(
+            _earlier.c.state == "pending",
+            _earlier.c.subscriber == _row.subscriber,
+            _earlier.c.subject == _row.subject,
+            _earlier.c.seq < _row.seq,
+        ),
+    )
+    .order_by(_row.seq)
+)
+_ANYTHING_DUE = _DUE.where(_row.subscriber.in_(bindparam("names", expanding=True))).limit(1)
+_CLAIM = (
+    update(deliveries)
+    .where(
+        _row.seq.in_(_DUE.where(_row.subscriber == bindparam("name")).limit(bindparam("places", type_=Integer))),
+        _row.state == "pending",
+        or_(_row.claimed_until.is_(None), _row.claimed_until < _now),
+    )
+    .values(claimed_until=bindparam("until", type_=UtcDateTime))
+    .returning(_row.seq, _row.subscriber, _row.type, _row.body, _row.tries, _row.created_at)
+)
+_SENT = (
+    update(deliveries)
+    .where(_row.seq.in_(bindparam("seqs", expanding=True)))
+    .values(state="sent", sent_at=_now, claimed_until=None, last_error=None)
+)
 
 
 @dataclass(frozen=True)
@@ -84,28 +111,36 @@ class Relay:
             self._periodic.start()
 
     def wake(self) -> None:
-        """There is something new to send."""
+        """There may be something to send."""
         self._periodic.wake()
+
+    def claim_until(self, subscriber: str, now: datetime) -> datetime | None:
+        """When the claim ends under which a new delivery is written; None if it could not be sent at once."""
+        return now + CLAIM if self._can_send(subscriber) else None
+
+    def committed(self, claimed: list[Delivery], waiting: bool) -> None:
+        """What was published is in the database: send what is claimed. waiting: there is more, for a round."""
+        faults.point("outbox.committed")
+        self._submit(claimed)
+        if waiting:
+            self._periodic.wake(within_s=RECORD_WITHIN_S)
 
     def stop(self) -> None:
         self._periodic.stop()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
             self.record_outcomes()
 
     def round(self) -> None:
         """Record, claim, hand to the senders."""
-        ready = self._ready_subscribers()
-        if self._outcomes.empty() and not (ready and self._anything_due(ready)):
+        ready = [name for name in self._subscribers if self._can_send(name)]
+        due = bool(ready) and self._anything_due(ready)
+        if not due and self._outcomes.empty():
             return
-        with self._recording() as session:
-            claimed = self._claim(session, ready) if ready else []
-        faults.point("outbox.claimed")
-        for delivery in claimed:
-            with self._in_flight_lock:
-                self._in_flight[delivery.subscriber] += 1
-            assert self._pool is not None
-            self._pool.submit(self._send_and_report, delivery)
+        with self._recording() as connection:
+            claimed = self._claim(connection, ready) if due else []
+        self._submit(claimed)
 
     def record_outcomes(self) -> None:
         if not self._outcomes.empty():
@@ -114,66 +149,40 @@ class Relay:
 
     # --- claiming
 
-    def _ready_subscribers(self) -> list[str]:
-        now = time.monotonic()
+    def _can_send(self, subscriber: str) -> bool:
         with self._in_flight_lock:
-            return [
-                name
-                for name in self._subscribers
-                if self._in_flight[name] < IN_FLIGHT and self._absent_until.get(name, 0) <= now
-            ]
-
-    def _due(self, ready: list[str], now: datetime) -> Any:
-        """Oldest pending row of each stream, not claimed by anybody, whose back-off is over."""
-        earlier = deliveries.alias("earlier")
-        return (
-            select(deliveries.c.seq)
-            .where(
-                deliveries.c.state == "pending",
-                deliveries.c.subscriber.in_(ready),
-                or_(deliveries.c.not_before.is_(None), deliveries.c.not_before <= now),
-                or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until < now),
-                ~exists().where(
-                    earlier.c.state == "pending",
-                    earlier.c.subscriber == deliveries.c.subscriber,
-                    earlier.c.subject == deliveries.c.subject,
-                    earlier.c.seq < deliveries.c.seq,
-                ),
-            )
-            .order_by(deliveries.c.seq)
-            .limit(IN_FLIGHT)
-        )
+            free = self._in_flight[subscriber] < IN_FLIGHT
+            present = self._absent_until.get(subscriber, 0) <= time.monotonic()
+        return free and present and self._pool is not None
 
     def _anything_due(self, ready: list[str]) -> bool:
-        # A look without the write lock: most rounds of a quiet service end here.
-        with self.database.reading() as session:
-            return session.scalar(self._due(ready, utc_now()).limit(1)) is not None
+        # A look without the write lock: most rounds end here, or only record.
+        with self.database.read() as connection:
+            return connection.execute(_ANYTHING_DUE, {"now": utc_now(), "names": ready}).first() is not None
 
-    def _claim(self, session: Session, ready: list[str]) -> list[Delivery]:
+    def _claim(self, connection: Connection, ready: list[str]) -> list[Delivery]:
         now = utc_now()
         claimed: list[Delivery] = []
-        with self._in_flight_lock:
-            free = {name: IN_FLIGHT - self._in_flight[name] for name in ready}
-        for name, places in free.items():
-            rows = session.execute(
-                update(deliveries)
-                .where(
-                    deliveries.c.seq.in_(self._due([name], now).limit(places)),
-                    deliveries.c.state == "pending",
-                    or_(deliveries.c.claimed_until.is_(None), deliveries.c.claimed_until < now),
-                )
-                .values(claimed_until=now + timedelta(seconds=CLAIM_S))
-                .returning(
-                    deliveries.c.seq, deliveries.c.subscriber, deliveries.c.type, deliveries.c.body,
-                    deliveries.c.tries, deliveries.c.created_at,
-                )
-            )  # fmt: skip
-            claimed += [Delivery(**row) for row in rows.mappings()]
+        for name in ready:
+            places = max(0, IN_FLIGHT - self._in_flight[name])
+            values = {"now": now, "until": now + CLAIM, "name": name, "places": places}
+            claimed += [Delivery(**row) for row in connection.execute(_CLAIM, values).mappings()]
         return sorted(claimed, key=lambda delivery: delivery.seq)
 
     # --- sending
 
+    def _submit(self, claimed: list[Delivery]) -> None:
+        pool = self._pool
+        if pool is None:  # it stops: the claims end by themselves, and then another replica sends
+            return
+        for delivery in claimed:
+            with self._in_flight_lock:
+                self._in_flight[delivery.subscriber] += 1
+            with suppress(RuntimeError):  # shut down just now
+                pool.submit(self._send_and_report, delivery)
+
     def _send_and_report(self, delivery: Delivery) -> None:
+        faults.point("outbox.claimed")
         try:
             outcome = self._send(delivery)
         except Exception as error:
@@ -190,10 +199,9 @@ class Relay:
         headers = {"Content-Type": "application/cloudevents+json"}
         current_trace.set(parse_traceparent(_traceparent(delivery.body)))
         try:
-            # The subscriber's inbox makes a repetition harmless, so another replica may be asked when one hangs.
             response = self.calls.request(
                 delivery.subscriber, "POST", "/events", data=delivery.body.encode(), headers=headers,
-                token="service", timeout_s=SEND_TIMEOUT_S, idempotent=True,  # nosec B106 # whose token, not a token
+                token="service", timeout_s=SEND_TIMEOUT_S, idempotent=False,  # nosec B106 # whose token, not a token
             )  # fmt: skip
         except Problem as error:  # nobody there, no connection, no answer in time: no try, but wait a little
             self._note_absence(delivery.subscriber)
@@ -216,30 +224,28 @@ class Relay:
     # --- recording
 
     @contextmanager
-    def _recording(self) -> Iterator[Session]:
+    def _recording(self) -> Iterator[Connection]:
         """A transaction that begins with what became of the deliveries under way."""
         outcomes: list[Outcome] = []
         while not self._outcomes.empty():
             outcomes.append(self._outcomes.get())
         try:
-            with self.database.transaction() as session:
-                self._write(session, outcomes)
-                yield session
+            with self.database.write() as connection:
+                self._write(connection, outcomes)
+                yield connection
         except Exception:
             for outcome in outcomes:  # for the next round, when the database is well again
                 self._outcomes.put(outcome)
             raise
 
-    def _write(self, session: Session, outcomes: list[Outcome]) -> None:
-        sent = [outcome.delivery.seq for outcome in outcomes if outcome.sent]
+    def _write(self, connection: Connection, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             if not outcome.sent:
-                self._record_failure(session, outcome)
-        if sent:
-            values = {"state": "sent", "sent_at": utc_now(), "claimed_until": None, "last_error": None}
-            session.execute(update(deliveries).where(deliveries.c.seq.in_(sent)).values(values))
+                self._record_failure(connection, outcome)
+        if sent := [outcome.delivery.seq for outcome in outcomes if outcome.sent]:
+            connection.execute(_SENT, {"seqs": sent, "now": utc_now()})
 
-    def _record_failure(self, session: Session, outcome: Outcome) -> None:
+    def _record_failure(self, connection: Connection, outcome: Outcome) -> None:
         delivery, now = outcome.delivery, utc_now()
         tries = delivery.tries + outcome.counts
         # No row remembers how often a subscriber was away, so the age of the row stands for it.
@@ -256,7 +262,7 @@ class Relay:
             log.error("an event is dead", seq=delivery.seq, type=delivery.type, subscriber=delivery.subscriber)
         # A row that another replica has sent meanwhile stays sent.
         where = (deliveries.c.seq == delivery.seq, deliveries.c.state == "pending")
-        session.execute(update(deliveries).where(*where).values(values))
+        connection.execute(update(deliveries).where(*where).values(values))
 
 
 def _traceparent(body: str) -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chassis.balancing import DEFAULT_STRATEGY, Strategy, make_strategy
+from chassis.balancing import DEFAULT_STRATEGY, InFlight, Strategy, make_strategy
 from chassis.instance import Instance
-from chassis.load import Load
 from chassis.resilience import Breaker, RetryBudget, SideBench
 
 
@@ -15,7 +14,7 @@ class Target:
 
     name: str
     strategy: Strategy
-    load: Load
+    in_flight: InFlight
     budget: RetryBudget
     breaker: Breaker
     bench: SideBench
@@ -43,11 +42,11 @@ class Targets:
 
     def _make(self, name: str) -> Target:
         strategy = self._balancing.get(name) or self._balancing.get("*") or DEFAULT_STRATEGY
-        load = Load()
+        in_flight = InFlight()
         return Target(
             name,
-            make_strategy(strategy, self._seed, load),
-            load,
+            make_strategy(strategy, self._seed, in_flight),
+            in_flight,
             RetryBudget(),
             Breaker(name, self._fail_max, self._reset_s),
             SideBench(),

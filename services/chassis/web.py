@@ -69,6 +69,7 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     app.extensions["souk.background"] = []
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_forget_deadline)
     _answer_errors_as_problems(app)
     _add_operations(app, settings)
     return app
@@ -133,6 +134,10 @@ def _end(response: Response) -> Response:
         ms=round(seconds * 1000, 1), instance=extensions["souk.instance"],
     )  # fmt: skip
     return response
+
+
+def _forget_deadline(_error: BaseException | None) -> None:
+    deadline.set_deadline(None)  # what this thread does next is not part of the request
 
 
 def _method_label() -> str:

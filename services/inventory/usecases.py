@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from chassis.database import Database, insert_new, utc_now
 from chassis.errors import Conflict
@@ -23,96 +22,115 @@ from inventory.domain import (
 from inventory.models import Movement, Reservation, Stock
 from inventory.schemas import AboutOrder, OrderWithLines
 
+reservations, stock, movements = Reservation.__table__, Stock.__table__, Movement.__table__
+
+# Built once: to build a statement takes longer than to run it.
+_LOCK = select(reservations).where(reservations.c.order_id == bindparam("about")).with_for_update()
+_ADVANCE = update(reservations).where(reservations.c.order_id == bindparam("about"))
+_ADVANCE = _ADVANCE.values(state=bindparam("to"), changed_at=bindparam("at"))
+_REJECT = update(reservations).where(reservations.c.order_id == bindparam("about"))
+_REJECT = _REJECT.values(state=State.REJECTED, missing_sku=bindparam("missing"))
+# The condition is part of the UPDATE: between a look and a write another replica could take the last piece.
+_on_hand, _reserved = stock.c.on_hand + bindparam("more_on_hand"), stock.c.reserved + bindparam("more_reserved")
+_MOVE = (
+    update(stock)
+    .where(stock.c.sku == bindparam("of"), _on_hand >= _reserved, _reserved >= 0)
+    .values(on_hand=_on_hand, reserved=_reserved)
+)
+_NOTE = insert(movements)
+
 
 def reserve(database: Database, event: Event) -> None:
     """An order was placed: put all of its lines aside, or none, and say which."""
     order = OrderWithLines.model_validate(event.data)
     order_id, lines = order.order_id, order.merged()
-    with database.transaction() as session:
-        if not first_delivery(session, event):
+    with database.write() as connection:
+        if not first_delivery(connection, event):
             return
-        if not _is_first_about(session, order_id, State.RESERVED, lines):
+        if not _is_first_about(connection, order_id, State.RESERVED, lines):
             return  # it has ended before we heard that it began, or it was placed twice
-        with session.begin_nested() as lines_taken:
-            missing = _move(session, RESERVE, order_id, lines)
-            if missing is not None:
-                lines_taken.rollback()
+        missing = _move(connection, RESERVE, order_id, lines)
         if missing is None:
-            publish(session, "stock.reserved", order_id, {"order_id": order_id})
+            publish(connection, "stock.reserved", order_id, {"order_id": order_id})
             return
-        values = {"state": State.REJECTED, "missing_sku": missing}
-        session.execute(update(Reservation).where(Reservation.order_id == order_id).values(values))
+        connection.execute(_REJECT, {"about": order_id, "missing": missing})
         rejected = {"order_id": order_id, "reason": "out_of_stock", "sku": missing}
-        publish(session, "stock.rejected", order_id, rejected)
+        publish(connection, "stock.rejected", order_id, rejected)
 
 
 def commit(database: Database, event: Event) -> None:
     """An order was confirmed: its pieces leave. Raises Conflict when they were never promised."""
     order = OrderWithLines.model_validate(event.data)
-    with database.transaction() as session:
-        if not first_delivery(session, event):
+    with database.write() as connection:
+        if not first_delivery(connection, event):
             return
-        if _is_first_about(session, order.order_id, State.COMMITTED, order.merged()):
-            _move_all(session, COMMIT_UNRESERVED, order.order_id, order.merged())
+        if _is_first_about(connection, order.order_id, State.COMMITTED, order.merged()):
+            _move_all(connection, COMMIT_UNRESERVED, order.order_id, order.merged())
             return
-        reservation = _lock_reservation(session, order.order_id)
-        if _advance(reservation, after_confirmed(State(reservation.state))):
-            _move_all(session, COMMIT, order.order_id, _lines(reservation))
+        state, lines = _lock_reservation(connection, order.order_id)
+        if _advance(connection, order.order_id, state, after_confirmed(state)):
+            _move_all(connection, COMMIT, order.order_id, lines)
 
 
 def release(database: Database, event: Event) -> None:
     """An order was cancelled: what it held is free again. If it held nothing yet, it never will."""
     order_id = AboutOrder.model_validate(event.data).order_id
-    with database.transaction() as session:
-        if not first_delivery(session, event) or _is_first_about(session, order_id, State.CANCELLED, []):
+    with database.write() as connection:
+        if not first_delivery(connection, event) or _is_first_about(connection, order_id, State.CANCELLED, []):
             return
-        reservation = _lock_reservation(session, order_id)
-        if _advance(reservation, after_cancelled(State(reservation.state))):
-            _move_all(session, RELEASE, order_id, _lines(reservation))
+        state, lines = _lock_reservation(connection, order_id)
+        if _advance(connection, order_id, state, after_cancelled(state)):
+            _move_all(connection, RELEASE, order_id, lines)
 
 
-def _move(session: Session, change: Change, order_id: str, lines: Sequence[Line]) -> str | None:
-    """Change the stock of each line where that leaves 0 <= reserved <= on_hand, and write the movements.
+def _move(connection: Connection, change: Change, order_id: str, lines: Sequence[Line]) -> str | None:
+    """Change the stock of all lines where that leaves 0 <= reserved <= on_hand, and write the movements.
 
-    Gives the sku of the first line where it does not; the caller then undoes the lines before it. The condition
-    is part of the UPDATE: between a look and a write another replica could take the last piece.
+    Gives the sku of the first line where it does not, and then no line has changed.
     """
-    movements = []
+    moved: list[Line] = []
     for line in lines:
-        on_hand, reserved = change.on_hand * line.quantity, change.reserved * line.quantity
-        values = {"on_hand": Stock.on_hand + on_hand, "reserved": Stock.reserved + reserved}
-        possible = (Stock.on_hand + on_hand >= Stock.reserved + reserved, Stock.reserved + reserved >= 0)
-        statement = update(Stock).where(Stock.sku == line.sku, *possible).values(values).returning(Stock.sku)
-        if session.execute(statement, execution_options={"synchronize_session": False}).first() is None:
+        if not _change_stock(connection, change, line, 1):
+            for done in moved:
+                _change_stock(connection, change, done, -1)
             return line.sku
-        deltas = {"on_hand_delta": on_hand, "reserved_delta": reserved}
-        movements.append({"sku": line.sku, "kind": change.kind, "order_id": order_id, **deltas})
-    session.execute(insert(Movement), movements)
+        moved.append(line)
+    rows = [
+        {
+            "sku": line.sku, "kind": change.kind, "order_id": order_id, "at": utc_now(),
+            "on_hand_delta": change.on_hand * line.quantity, "reserved_delta": change.reserved * line.quantity,
+        }
+        for line in lines
+    ]  # fmt: skip
+    connection.execute(_NOTE, rows)
     return None
 
 
-def _move_all(session: Session, change: Change, order_id: str, lines: Sequence[Line]) -> None:
-    if (missing := _move(session, change, order_id, lines)) is not None:
+def _change_stock(connection: Connection, change: Change, line: Line, sign: int) -> bool:
+    """sign: -1 takes the change back. False when the stock does not allow it."""
+    pieces = sign * line.quantity
+    more = {"more_on_hand": change.on_hand * pieces, "more_reserved": change.reserved * pieces}
+    return bool(connection.execute(_MOVE, {"of": line.sku, **more}).rowcount)
+
+
+def _move_all(connection: Connection, change: Change, order_id: str, lines: Sequence[Line]) -> None:
+    if (missing := _move(connection, change, order_id, lines)) is not None:
         raise Conflict(f"the stock of {missing} does not have what order {order_id} was promised")
 
 
-def _is_first_about(session: Session, order_id: str, state: State, lines: Sequence[Line]) -> bool:
+def _is_first_about(connection: Connection, order_id: str, state: State, lines: Sequence[Line]) -> bool:
     """Make the order's reservation. False when there is one; waits for whoever is just making it."""
     row = {"order_id": order_id, "state": state, "lines": [vars(line) for line in lines]}
-    return insert_new(session, Reservation.__table__, row)
+    return insert_new(connection, reservations, row)
 
 
-def _lock_reservation(session: Session, order_id: str) -> Reservation:
-    return session.scalars(select(Reservation).where(Reservation.order_id == order_id).with_for_update()).one()
+def _lock_reservation(connection: Connection, order_id: str) -> tuple[State, list[Line]]:
+    row = connection.execute(_LOCK, {"about": order_id}).one()
+    return State(row.state), [Line(**line) for line in row.lines]
 
 
-def _advance(reservation: Reservation, state: State) -> bool:
+def _advance(connection: Connection, order_id: str, before: State, to: State) -> bool:
     """Whether the state is new, and not only the effect of an event that came twice."""
-    if reservation.state == state:
-        return False
-    reservation.state, reservation.changed_at = state, utc_now()
-    return True
-
-
-def _lines(reservation: Reservation) -> list[Line]:
-    return [Line(**line) for line in reservation.lines]
+    if before is not to:
+        connection.execute(_ADVANCE, {"about": order_id, "to": to, "at": utc_now()})
+    return before is not to

@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import insert, select, tuple_
 
 from chassis.database import Database
 from chassis.inbox import Event, first_delivery
@@ -11,6 +11,8 @@ from notifications import domain
 from notifications.domain import Words
 from notifications.models import Message
 from notifications.schemas import AccountRegistered, OrderEnded
+
+_WRITE = insert(Message.__table__)
 
 
 def welcome(database: Database, event: Event) -> None:
@@ -32,10 +34,10 @@ def tell_cancelled(database: Database, event: Event) -> None:
 
 def write(database: Database, event: Event, user_id: str, words: Words) -> None:
     """Keep a message about an event, unless that was done before."""
-    message = Message(id=str(uuid.uuid4()), user_id=user_id, subject=words.subject, body=words.body, at=event.time)
-    with database.transaction() as session:
-        if first_delivery(session, event):
-            session.add(message)
+    message = {"id": str(uuid.uuid4()), "user_id": user_id, "at": event.time, **vars(words)}
+    with database.write() as connection:
+        if first_delivery(connection, event):
+            connection.execute(_WRITE, message)
 
 
 def list_messages(database: Database, user_id: str, limit: int, cursor: str | None) -> tuple[list[Message], str | None]:

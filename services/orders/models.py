@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.database import UtcDateTime
 
@@ -24,9 +24,6 @@ class Order(Base):
     card: Mapped[str | None] = mapped_column(String(19))  # until the order has ended; never shown
     deadline: Mapped[datetime] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-    lines: Mapped[list["OrderLine"]] = relationship(lazy="selectin", order_by="OrderLine.sku")
-    history: Mapped[list["Transition"]] = relationship(lazy="selectin", order_by="Transition.seq")
 
     __table_args__ = (
         Index("orders_of_customer", "customer_id", "created_at", "id"),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from chassis.calls import app_calls
 from chassis.database import app_database
@@ -33,11 +33,8 @@ def place(json_data: PlaceOrder) -> Response:
     response = answer_once(
         database,
         key,
-        lambda: usecases.place_order(
-            database, catalog, current_app.extensions["orders.admission"], caller(), json_data, key,
-            settings.order_deadline_s,
-        ),
-    )  # fmt: skip
+        lambda: usecases.place_order(database, catalog, caller(), json_data, key, settings.order_deadline_s),
+    )
     log.info("order placed", location=response.headers["Location"])
     return response
 
@@ -54,7 +51,7 @@ def index(query_data: OrdersQuery) -> dict[str, Any]:
         raise Unprocessable("at most 100 on a page", errors=[{"field": "limit", "message": "at most 100"}])
     owner = None if query_data.scope == "all" else caller().id
     orders, following = usecases.list_orders(app_database(), owner, query_data.limit, query_data.cursor)
-    return {"items": [order_answer(order) for order in orders], "next": following}
+    return {"items": [order_answer(*order) for order in orders], "next": following}
 
 
 @routes.get("/<order_id>")
@@ -62,7 +59,7 @@ def index(query_data: OrdersQuery) -> dict[str, Any]:
 @answers(OrderAnswer)
 def show(order_id: str) -> dict[str, Any]:
     """One order with its history."""
-    return order_answer(usecases.get_order(app_database(), caller(), order_id))
+    return order_answer(*usecases.get_order(app_database(), caller(), order_id))
 
 
 @routes.post("/<order_id>/cancellation")
@@ -70,4 +67,4 @@ def show(order_id: str) -> dict[str, Any]:
 @answers(OrderAnswer, 202)
 def cancel(order_id: str) -> tuple[dict[str, Any], int]:
     """Cancel the order; 409 when it is confirmed already. Asking again is harmless."""
-    return order_answer(usecases.cancel_order(app_database(), caller(), order_id)), 202
+    return order_answer(*usecases.cancel_order(app_database(), caller(), order_id)), 202

@@ -4,18 +4,23 @@ An answer that comes too late, twice or out of order finds the order in another 
 Giving back what was taken is the business of inventory and payments, on `order.cancelled` alone.
 """
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from chassis import faults
 from chassis.database import Database, utc_now
 from chassis.inbox import Event, first_delivery
 from chassis.outbox import publish
 from orders.domain import OPEN, Reason, State
-from orders.models import Order
 from orders.schemas import AboutOrder
-from orders.transitions import advance, finish
+from orders.transitions import advance, finish, orders
 
 BATCH = 100
+_OVERDUE = (
+    select(orders.c.id)
+    .where(orders.c.state.in_(OPEN), orders.c.deadline < bindparam("now"))
+    .order_by(orders.c.deadline)
+    .limit(BATCH)
+)
 # Where a process can be killed on purpose (chassis.faults), beside the points of every event:
 POINTS = ("deadline.found",)  # orders are overdue, none is cancelled yet
 
@@ -23,18 +28,14 @@ POINTS = ("deadline.found",)  # orders are overdue, none is cancelled yet
 def stock_reserved(database: Database, event: Event) -> None:
     """There is stock: ask for the money."""
     order_id = AboutOrder.model_validate(event.data).order_id
-    with database.transaction() as session:
-        if not first_delivery(session, event):
+    with database.write() as connection:
+        if not first_delivery(connection, event):
             return
-        order = advance(session, order_id, State.RESERVED)
+        order = advance(connection, order_id, State.RESERVED)
         if order is not None:
-            request = {
-                "order_id": order.id,
-                "customer_id": order.customer_id,
-                "amount_cents": order.total_cents,
-            }
-            request |= {"currency": order.currency, "card": order.card}
-            publish(session, "payment.requested", order.id, request)
+            request = {"order_id": order_id, "amount_cents": order["total_cents"]}
+            request |= {name: order[name] for name in ("customer_id", "currency", "card")}
+            publish(connection, "payment.requested", order_id, request)
 
 
 def stock_rejected(database: Database, event: Event) -> None:
@@ -54,21 +55,18 @@ def payment_declined(database: Database, event: Event) -> None:
 
 def _finish(database: Database, event: Event, to: State, reason: Reason | None = None) -> None:
     order_id = AboutOrder.model_validate(event.data).order_id
-    with database.transaction() as session:
-        if first_delivery(session, event):
-            finish(session, order_id, to, reason)
+    with database.write() as connection:
+        if first_delivery(connection, event):
+            finish(connection, order_id, to, reason)
 
 
 def cancel_overdue(database: Database) -> bool:
     """Cancel orders whose deadline has passed. True when there may be more of them."""
-    overdue = (
-        select(Order.id).where(Order.state.in_(OPEN), Order.deadline < utc_now()).order_by(Order.deadline).limit(BATCH)
-    )
-    with database.reading() as session:
-        order_ids = session.scalars(overdue).all()
+    with database.read() as connection:
+        order_ids = connection.scalars(_OVERDUE, {"now": utc_now()}).all()
     if order_ids:
         faults.point("deadline.found")
-        with database.transaction() as session:
+        with database.write() as connection:
             for order_id in order_ids:
-                finish(session, order_id, State.CANCELLED, Reason.DEADLINE)
+                finish(connection, order_id, State.CANCELLED, Reason.DEADLINE)
     return len(order_ids) == BATCH

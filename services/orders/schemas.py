@@ -1,5 +1,6 @@
 """The shapes on the wire: what customers send, what they get, and what orders reads from others' events."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -7,9 +8,10 @@ from pydantic import BaseModel, Field
 
 from chassis.paging import OperatorPage
 from chassis.schemas import Answer, Body, utc_text
-from orders.models import Order
 
 Sku = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
+
+Record = Mapping[str, Any]  # a row, by the names of its columns
 
 
 class LineWanted(Body):
@@ -64,18 +66,15 @@ class AboutOrder(BaseModel):
     order_id: str
 
 
-def order_answer(order: Order) -> dict[str, Any]:
-    """An order as its customer sees it. The card is not in it."""
+def order_answer(order: Record, lines: Iterable[Record], history: Iterable[Record]) -> dict[str, Any]:
+    """An order as its customer sees it, from its rows. The card is not in it."""
     return {
-        "id": order.id,
-        "customer_id": order.customer_id,
-        "state": order.state,
-        "reason": order.reason,
-        "lines": [
-            {"sku": line.sku, "name": line.name, "quantity": line.quantity, "price_cents": line.price_cents}
-            for line in order.lines
-        ],
-        "total_cents": order.total_cents,
-        "currency": order.currency,
-        "history": [{"state": step.state, "at": utc_text(step.at)} for step in order.history],
+        "id": order["id"],
+        "customer_id": order["customer_id"],
+        "state": order["state"],
+        "reason": order["reason"],
+        "lines": [{name: line[name] for name in ("sku", "name", "quantity", "price_cents")} for line in lines],
+        "total_cents": order["total_cents"],
+        "currency": order["currency"],
+        "history": [{"state": step["state"], "at": utc_text(step["at"])} for step in history],
     }

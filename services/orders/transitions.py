@@ -1,59 +1,64 @@
 """The one way in which an order changes its state."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import insert, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from chassis.database import utc_now
 from chassis.outbox import publish, withdraw
-from orders.domain import FROM, Reason, State
-from orders.models import Order, Transition
+from orders.domain import FROM, OPEN, Reason, State
+from orders.models import Order, OrderLine, Transition
+from orders.schemas import Record
 
 # The place of a state in the history; an order passes each place once.
 SEQ = {State.PENDING: 0, State.RESERVED: 1, State.CONFIRMED: 2, State.CANCELLED: 2}
 
+orders, order_lines, order_history = Order.__table__, OrderLine.__table__, Transition.__table__
 
-def advance(session: Session, order_id: str, to: State, reason: Reason | None = None) -> Order | None:
+# Built once: to build a statement takes longer than to run it. The card is kept until the order has ended.
+_ADVANCE = {
+    to: update(orders)
+    .where(orders.c.id == bindparam("order_id"), or_(*(orders.c.state == state for state in FROM[to])))
+    .values({"state": to, "reason": bindparam("why")} | ({} if to in OPEN else {"card": None}))
+    .returning(*orders.c)
+    for to in FROM
+}
+NOTE = insert(order_history)
+LINES = select(order_lines).where(order_lines.c.order_id == bindparam("order_id")).order_by(order_lines.c.sku)
+HISTORY = select(order_history).where(order_history.c.order_id == bindparam("order_id")).order_by(order_history.c.seq)
+
+
+def advance(connection: Connection, order_id: str, to: State, reason: Reason | None = None) -> Record | None:
     """Move the order to `to` if its state allows that, and say so in its history.
 
     One conditional UPDATE on the old state: of two that race, one gets the order and the other None, in any
     number of replicas. The caller publishes what follows in the same transaction.
     """
-    statement = (
-        update(Order)
-        .where(Order.id == order_id, Order.state.in_(FROM[to]))
-        .values(state=to, reason=reason)
-        .returning(Order)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    order = session.scalars(statement).one_or_none()
+    order = connection.execute(_ADVANCE[to], {"order_id": order_id, "why": reason}).mappings().one_or_none()
     if order is not None:
-        row = {"order_id": order_id, "seq": SEQ[to], "state": to, "at": utc_now()}
-        session.execute(insert(Transition).values(row))
+        connection.execute(NOTE, {"order_id": order_id, "seq": SEQ[to], "state": to, "at": utc_now()})
     return order
 
 
-def finish(session: Session, order_id: str, to: State, reason: Reason | None = None) -> bool:
+def finish(connection: Connection, order_id: str, to: State, reason: Reason | None = None) -> bool:
     """Confirm or cancel, tell everybody, and forget the card. False when the order has ended otherwise."""
-    order = advance(session, order_id, to, reason)
+    order = advance(connection, order_id, to, reason)
     if order is None:
         return False
-    order.card = None
-    withdraw(session, "payment.requested", order_id)  # it holds the card; payments has it, or needs it no more
+    withdraw(connection, "payment.requested", order_id)  # it holds the card; payments has it, or needs it no more
+    lines = connection.execute(LINES, {"order_id": order_id}).mappings().all()
     event = "order.confirmed" if to is State.CONFIRMED else "order.cancelled"
-    publish(session, event, order_id, describe(order) | ({"reason": reason} if reason else {}))
+    publish(connection, event, order_id, describe(order, lines) | ({"reason": reason} if reason else {}))
     return True
 
 
-def describe(order: Order) -> dict[str, Any]:
+def describe(order: Record, lines: Iterable[Record]) -> dict[str, Any]:
     """What the events say about an order."""
     return {
-        "order_id": order.id,
-        "customer_id": order.customer_id,
-        "lines": [
-            {"sku": line.sku, "quantity": line.quantity, "price_cents": line.price_cents} for line in order.lines
-        ],
-        "total_cents": order.total_cents,
-        "currency": order.currency,
+        "order_id": order["id"],
+        "customer_id": order["customer_id"],
+        "lines": [{name: line[name] for name in ("sku", "quantity", "price_cents")} for line in lines],
+        "total_cents": order["total_cents"],
+        "currency": order["currency"],
     }

@@ -1,9 +1,11 @@
 """What customers do with orders: place, cancel, look. The rest of an order's life is in saga.py."""
 
 import uuid
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
 from chassis.database import Database, utc_now
 from chassis.errors import Forbidden, NotFound, Unprocessable
@@ -11,47 +13,46 @@ from chassis.idempotency import Answer, Key, store
 from chassis.identity import Caller
 from chassis.outbox import publish
 from chassis.paging import decode_moment, paged
-from orders.admission import Admission
 from orders.clients import Catalog, Product
 from orders.domain import Line, Reason, State, check_cancellable, check_card, merge_quantities
-from orders.models import Order, OrderLine, Transition
-from orders.schemas import PlaceOrder, order_answer
-from orders.transitions import SEQ, describe, finish
+from orders.schemas import PlaceOrder, Record, order_answer
+from orders.transitions import HISTORY, LINES, NOTE, SEQ, describe, finish, order_history, order_lines, orders
+
+Whole = tuple[Record, Sequence[Record], Sequence[Record]]  # an order with its lines and its history
+
+_PLACE, _PLACE_LINES = insert(orders), insert(order_lines)
+_ALL = bindparam("order_ids", expanding=True)
+_LINES_OF_ALL = select(order_lines).where(order_lines.c.order_id.in_(_ALL)).order_by(order_lines.c.sku)
+_HISTORY_OF_ALL = select(order_history).where(order_history.c.order_id.in_(_ALL)).order_by(order_history.c.seq)
+_BY_ID = select(orders).where(orders.c.id == bindparam("order_id"))
 
 
 def place_order(
-    database: Database,
-    catalog: Catalog,
-    admission: Admission,
-    customer: Caller,
-    wanted: PlaceOrder,
-    key: Key,
-    deadline_s: float,
+    database: Database, catalog: Catalog, customer: Caller, wanted: PlaceOrder, key: Key, deadline_s: float
 ) -> Answer:
     """Price the lines, then write the order, its event and the answer under `key` in one commit.
 
     Raises Unprocessable for an unknown product or card, Unavailable (and there is no order) when the catalog is
-    away or too many orders are under way. Stock and payment are not waited for.
+    away. Stock and payment are not waited for.
     """
     check_card(wanted.payment.card)
-    admission.check()
     quantities = merge_quantities((line.sku, line.quantity) for line in wanted.lines)
     lines, currency = price(quantities, catalog.products(list(quantities)))
-    now = utc_now()
-    order = Order(
-        id=str(uuid.uuid4()), customer_id=customer.id, state=State.PENDING, reason=None, currency=currency,
-        total_cents=sum(line.total_cents for line in lines), card=wanted.payment.card,
-        deadline=now + timedelta(seconds=deadline_s), created_at=now,
-        lines=[
-            OrderLine(sku=line.sku, name=line.name, quantity=line.quantity, price_cents=line.price_cents)
-            for line in lines
-        ],
-        history=[Transition(seq=SEQ[State.PENDING], state=State.PENDING, at=now)],
-    )  # fmt: skip
-    with database.transaction() as session:
-        answer = store(session, key, Answer(202, order_answer(order), location=f"/api/orders/{order.id}"))
-        session.add(order)
-        publish(session, "order.placed", order.id, describe(order))
+    now, order_id = utc_now(), str(uuid.uuid4())
+    order = {
+        "id": order_id, "customer_id": customer.id, "state": State.PENDING, "reason": None, "currency": currency,
+        "total_cents": sum(line.total_cents for line in lines), "card": wanted.payment.card,
+        "deadline": now + timedelta(seconds=deadline_s), "created_at": now,
+    }  # fmt: skip
+    rows = [vars(line) | {"order_id": order_id} for line in lines]
+    step = {"order_id": order_id, "seq": SEQ[State.PENDING], "state": State.PENDING, "at": now}
+    answer = Answer(202, order_answer(order, rows, [step]), location=f"/api/orders/{order_id}")
+    with database.write() as connection:
+        store(connection, key, answer)
+        connection.execute(_PLACE, order)
+        connection.execute(_PLACE_LINES, rows)
+        connection.execute(NOTE, step)
+        publish(connection, "order.placed", order_id, describe(order, rows))
     return answer
 
 
@@ -67,39 +68,58 @@ def price(quantities: dict[str, int], products: dict[str, Product]) -> tuple[lis
     return lines, currencies.pop()
 
 
-def cancel_order(database: Database, customer: Caller, order_id: str) -> Order:
+def cancel_order(database: Database, customer: Caller, order_id: str) -> Whole:
     """Cancel at the customer's wish; a cancelled order stays as it is. Raises Conflict when it is confirmed."""
-    with database.transaction() as session:
-        _own(session.get(Order, order_id), order_id, customer)
-        finish(session, order_id, State.CANCELLED, Reason.CUSTOMER)
-        order = _own(session.get(Order, order_id, populate_existing=True), order_id, customer)
-        check_cancellable(State(order.state))
-        return order
+    with database.write() as connection:
+        _own(connection, order_id, customer)
+        finish(connection, order_id, State.CANCELLED, Reason.CUSTOMER)
+        order = _own(connection, order_id, customer)
+        check_cancellable(State(order["state"]))
+        return _whole(connection, order)
 
 
-def get_order(database: Database, caller: Caller, order_id: str) -> Order:
+def get_order(database: Database, caller: Caller, order_id: str) -> Whole:
     """Raises NotFound, or Forbidden for another customer's order."""
-    with database.reading() as session:
-        return _own(session.get(Order, order_id), order_id, caller)
+    with database.read() as connection:
+        return _whole(connection, _own(connection, order_id, caller))
 
 
 def list_orders(
     database: Database, customer_id: str | None, limit: int, cursor: str | None
-) -> tuple[list[Order], str | None]:
+) -> tuple[list[Whole], str | None]:
     """A page of a customer's orders, or of everybody's (None), newest first, and the next cursor."""
-    statement = select(Order).order_by(Order.created_at.desc(), Order.id.desc()).limit(limit + 1)
+    statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit + 1)
     if customer_id is not None:
-        statement = statement.where(Order.customer_id == customer_id)
+        statement = statement.where(orders.c.customer_id == customer_id)
     if cursor is not None:
-        statement = statement.where(tuple_(Order.created_at, Order.id) < decode_moment(cursor))
-    with database.reading() as session:
-        rows = session.scalars(statement).all()
-    return paged(rows, limit, lambda order: [order.created_at.isoformat(), order.id])
+        statement = statement.where(tuple_(orders.c.created_at, orders.c.id) < decode_moment(cursor))
+    with database.read() as connection:
+        rows = connection.execute(statement).mappings().all()
+        page, following = paged(rows, limit, lambda order: [order["created_at"].isoformat(), order["id"]])
+        return _wholes(connection, page), following
 
 
-def _own(order: Order | None, order_id: str, caller: Caller) -> Order:
+def _whole(connection: Connection, order: Record) -> Whole:
+    about = {"order_id": order["id"]}
+    lines, history = (connection.execute(statement, about).mappings().all() for statement in (LINES, HISTORY))
+    return order, lines, history
+
+
+def _wholes(connection: Connection, page: Sequence[Record]) -> list[Whole]:
+    """Two statements for all orders of a page together, and not for each."""
+    parts: list[defaultdict[str, list[Record]]] = []
+    for statement in (_LINES_OF_ALL, _HISTORY_OF_ALL):
+        parts.append(defaultdict(list))
+        for row in connection.execute(statement, {"order_ids": [order["id"] for order in page]}).mappings():
+            parts[-1][row["order_id"]].append(row)
+    lines, history = parts
+    return [(order, lines[order["id"]], history[order["id"]]) for order in page]
+
+
+def _own(connection: Connection, order_id: str, caller: Caller) -> Record:
+    order = connection.execute(_BY_ID, {"order_id": order_id}).mappings().one_or_none()
     if order is None:
         raise NotFound(f"there is no order {order_id}")
-    if order.customer_id != caller.id and "operator" not in caller.roles:
+    if order["customer_id"] != caller.id and "operator" not in caller.roles:
         raise Forbidden("this is another customer's order")
     return order

@@ -1,6 +1,7 @@
 """The table of payments."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -41,6 +42,7 @@ class Payment(Base):
 
     __table_args__ = (Index("payments_due", "state", "next_at"),)
 
-    @property
-    def standing(self) -> Standing:
-        return Standing(State(self.state), self.cancelled, self.claim is not None, self.in_doubt)
+
+def standing_of(payment: Any) -> Standing:
+    """How the payment of this row stands."""
+    return Standing(State(payment.state), payment.cancelled, payment.claim is not None, payment.in_doubt)

@@ -6,17 +6,17 @@ the claim then ends by itself, the next worker asks the bank under the same key,
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Integer, Row, and_, bindparam, or_, select, update
 
-from chassis.database import Database, utc_now
+from chassis.database import Database, UtcDateTime, utc_now
 from chassis.outbox import publish
 from chassis.telemetry import log
 from payments.clients import Bank
 from payments.domain import OPEN, REASONS, Answer, Standing, State, answered, back_off_s, charge_key, refund_key
-from payments.models import Payment
+from payments.models import Payment, standing_of
 
 # Where a process can be killed on purpose (chassis.faults), beside the points of every event:
 POINTS = (
@@ -30,6 +30,19 @@ EVENTS = {
     State.DECLINED: "payment.declined",
     State.REFUNDED: "payment.refunded",
 }
+
+payments, _now = Payment.__table__, bindparam("now", type_=UtcDateTime)
+_row = payments.c
+
+# Built once: to build a statement takes longer than to run it.
+_is_due = and_(
+    or_(*(_row.state == state for state in OPEN)),
+    _row.next_at <= _now,
+    or_(_row.claimed_until.is_(None), _row.claimed_until < _now),
+)
+_DUE = select(_row.order_id).where(_is_due).order_by(_row.next_at).limit(bindparam("places", type_=Integer))
+_LOCK = select(payments).where(_row.order_id == bindparam("about")).with_for_update()
+_CHANGE = update(payments).where(_row.order_id == bindparam("about"))
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,19 @@ class Job:
         return f"Job({self.order_id}, {self.state}, claim={self.claim})"  # without the card
 
 
+_CLAIM = (
+    update(payments)
+    .where(_row.order_id.in_(bindparam("ours", expanding=True)), _is_due)
+    .values(
+        claim=bindparam("by"),
+        claimed_until=bindparam("until", type_=UtcDateTime),
+        in_doubt=or_(_row.in_doubt, _row.claim.is_not(None)),
+        tries=_row.tries + 1,
+    )
+    .returning(*(_row[name] for name in Job.__dataclass_fields__))
+)
+
+
 def claim_due(database: Database, places: int, claim_s: float) -> list[Job]:
     """Take up to `places` payments that are due, each for this caller alone for `claim_s` seconds.
 
@@ -56,24 +82,14 @@ def claim_due(database: Database, places: int, claim_s: float) -> list[Job]:
     when it has expired was never settled: its worker may have sent something, so the payment is in doubt now.
     """
     now = utc_now()
-    free = or_(Payment.claimed_until.is_(None), Payment.claimed_until < now)
-    due = and_(Payment.state.in_(OPEN), Payment.next_at <= now, free)
-    oldest = select(Payment.order_id).where(due).order_by(Payment.next_at).limit(places)
-    with database.reading() as session:  # most looks of a quiet service end here, without the write lock
-        if session.execute(oldest).first() is None:
+    with database.read() as connection:  # most looks of a quiet service end here, without the write lock
+        if connection.execute(_DUE, {"now": now, "places": 1}).first() is None:
             return []
-    values = {
-        "claim": str(uuid.uuid4()),
-        "claimed_until": now + timedelta(seconds=claim_s),
-        "in_doubt": or_(Payment.in_doubt, Payment.claim.is_not(None)),
-        "tries": Payment.tries + 1,
-    }
-    with database.transaction() as session:
+    with database.write() as connection:
         # PostgreSQL locks row by row; without SKIP LOCKED two replicas could each wait for a row of the other.
-        ours = session.scalars(oldest.with_for_update(skip_locked=True)).all()
-        statement = update(Payment).where(Payment.order_id.in_(ours), due).values(values)
-        rows = session.execute(statement.returning(*(getattr(Payment, name) for name in Job.__dataclass_fields__)))
-        return [Job(**row) for row in rows.mappings()]
+        ours = connection.scalars(_DUE.with_for_update(skip_locked=True), {"now": now, "places": places}).all()
+        values = {"ours": ours, "now": now, "by": str(uuid.uuid4()), "until": now + timedelta(seconds=claim_s)}
+        return [Job(**row) for row in connection.execute(_CLAIM, values).mappings()]
 
 
 def ask(bank: Bank, job: Job) -> Answer:
@@ -92,30 +108,43 @@ def ask(bank: Bank, job: Job) -> Answer:
     return bank.charge(key, job.amount_cents, job.currency, job.card, job.order_id)
 
 
-def settle(database: Database, job: Job, answer: Answer) -> None:
-    """Write down what the answer makes of the payment, with the event that says so, in one transaction."""
-    with database.transaction() as session:
-        payment = session.get_one(Payment, job.order_id, with_for_update=True)
+def settle(database: Database, job: Job, answer: Answer) -> bool:
+    """Write down what the answer makes of the payment, with the event that says so, in one transaction.
+
+    True when the bank has to be asked again, now or later.
+    """
+    with database.write() as connection:
+        payment = lock(connection, job.order_id)
         mine = payment.claim == job.claim
-        change(session, payment, answered(payment.standing, answer, mine))
-        if mine and payment.state == job.state:
-            payment.next_at = utc_now() + timedelta(seconds=back_off_s(payment.tries))
+        to = answered(standing_of(payment), answer, mine)
+        back_off = timedelta(seconds=back_off_s(payment.tries))
+        change(connection, payment, to, utc_now() + back_off if mine and to.state == job.state else None)
+    return to.state in OPEN
 
 
-def change(session: Session, payment: Payment, to: Standing) -> None:
-    """Let the payment stand like this from now on. A new state tells everybody, and forgets the card."""
-    before = payment.standing
-    if to == before:
-        return
-    payment.cancelled, payment.in_doubt = to.cancelled, to.in_doubt
+def lock(connection: Connection, order_id: str) -> Row[Any]:
+    """The payment; nobody else changes it in this transaction."""
+    return connection.execute(_LOCK, {"about": order_id}).one()
+
+
+def change(connection: Connection, payment: Row[Any], to: Standing, next_at: datetime | None = None) -> None:
+    """Let the payment stand like this from now on. A new state tells everybody, and forgets the card.
+
+    next_at: when the bank is to be asked again, if it is.
+    """
+    before = standing_of(payment)
+    values: dict[str, Any] = {"cancelled": to.cancelled, "in_doubt": to.in_doubt}
     if not to.claimed:
-        payment.claim = payment.claimed_until = None
+        values |= {"claim": None, "claimed_until": None}
+    if next_at is not None:
+        values |= {"next_at": next_at}
+    if to.state != before.state:
+        now, reason = utc_now(), REASONS.get(to.state)
+        values |= {"state": to.state, "reason": reason, "card": None, "tries": 0, "next_at": now, "updated_at": now}
+    connection.execute(_CHANGE, {"about": payment.order_id, **values})
     if to.state == before.state:
         return
-    now = utc_now()
-    payment.state, payment.reason, payment.card = to.state, REASONS.get(to.state), None
-    payment.tries, payment.next_at, payment.updated_at = 0, now, now
     if event := EVENTS.get(to.state):
         data = {"order_id": payment.order_id, "amount_cents": payment.amount_cents, "currency": payment.currency}
-        publish(session, event, payment.order_id, data | ({"reason": payment.reason} if payment.reason else {}))
+        publish(connection, event, payment.order_id, data | ({"reason": reason} if reason else {}))
     log.info("payment changed", order_id=payment.order_id, before=before.state, state=to.state)

@@ -18,38 +18,39 @@ from chassis.trace import current_trace
 from payments import domain
 from payments.clients import Bank
 from payments.domain import Answer, CardDeclined, Reason, State, direct_key
-from payments.models import Payment
+from payments.models import Payment, standing_of
 from payments.schemas import ChargeNow, OrderCancelled, PaymentRequested
-from payments.settling import change
+from payments.settling import change, lock, payments
 
 
 def payment_requested(database: Database, wake: Callable[[], None], event: Event) -> None:
     """Note what is to be paid, unless the order was cancelled before. The workers do the rest."""
     wanted = PaymentRequested.model_validate(event.data)
-    with database.transaction() as session:
-        if not first_delivery(session, event):
+    with database.write() as connection:
+        if not first_delivery(connection, event):
             return
         row = _row(wanted.order_id, State.PENDING) | wanted.model_dump()
-        if insert_new(session, Payment.__table__, row):
-            after_commit(session, wake)
+        if insert_new(connection, payments, row):
+            after_commit(connection, wake)
             return
         # The row is a tombstone, whose amount is known from now on, or this payment came before.
-        tombstone = (Payment.order_id == wanted.order_id, Payment.amount_cents.is_(None))
-        session.execute(update(Payment).where(*tombstone).values(wanted.model_dump(exclude={"order_id", "card"})))
+        tombstone = (payments.c.order_id == wanted.order_id, payments.c.amount_cents.is_(None))
+        known = wanted.model_dump(exclude={"order_id", "card"})
+        connection.execute(update(payments).where(*tombstone).values(known))
 
 
 def order_cancelled(database: Database, wake: Callable[[], None], event: Event) -> None:
     """Give the payment up: void, mark or refund it; without one yet, see to it that the late one charges nothing."""
     order_id = OrderCancelled.model_validate(event.data).order_id
-    with database.transaction() as session:
-        if not first_delivery(session, event):
+    with database.write() as connection:
+        if not first_delivery(connection, event):
             return
         tombstone = _row(order_id, State.VOIDED) | {"cancelled": True, "reason": Reason.ORDER_CANCELLED}
-        if insert_new(session, Payment.__table__, tombstone):
+        if insert_new(connection, payments, tombstone):
             return
-        payment = session.get_one(Payment, order_id, with_for_update=True)
-        change(session, payment, domain.cancelled(payment.standing))
-        after_commit(session, wake)
+        payment = lock(connection, order_id)
+        change(connection, payment, domain.cancelled(standing_of(payment)))
+        after_commit(connection, wake)
 
 
 def charge_now(bank: Bank, wanted: ChargeNow) -> dict[str, Any]:
