@@ -158,13 +158,13 @@ def insert_new(unit: Session | Connection, table: FromClause, row: Mapping[str, 
 def insert_all_new(unit: Session | Connection, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
     connection = connection_of(unit)
-    assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
     statement = _insert_new(connection.dialect.name, table).returning(*table.primary_key)
     return list(connection.scalars(statement, list(rows)))
 
 
 @functools.cache
 def _insert_new(dialect: str, table: FromClause) -> Any:
+    assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
     if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql as dialect_module  # 2.5 MB that a process on SQLite does not need
     else:

@@ -107,7 +107,8 @@ def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[
         "traceparent": trace.header() if trace else None,
         "data": dict(data),
     }
-    row = {"event_id": event_id, "type": type_, "subject": subject, "body": json.dumps(event), "created_at": now}
+    body = json.dumps(event)
+    row = {"event_id": event_id, "type": type_, "subject": subject, "body": body, "created_at": now}
     claimed, waiting = [], False
     for name in subscribers:
         values = row | {"subscriber": name, "to": name, "about": subject, "until": outbox.claim_until(name, now)}
@@ -115,7 +116,7 @@ def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[
         if until is None:
             waiting = True
         else:
-            claimed.append(Delivery(seq, name, type_, row["body"], 0, now))
+            claimed.append(Delivery(seq, name, type_, body, 0, now))
     faults.point("outbox.written")
     after_commit(connection, lambda: outbox.committed(claimed, waiting))
 

@@ -7,6 +7,7 @@ the old one removed, and no call fails meanwhile. The file is read again when it
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jwt
 
@@ -14,6 +15,15 @@ from chassis.errors import Unauthenticated, Unavailable
 
 LIFETIME_S = 60
 LEEWAY_S = 60
+REMEMBERED = 1_000  # tokens; each neighbour makes a new one every 30 s
+
+
+class _Verified(NamedTuple):
+    """What is remembered of a token: it holds for as long as it has not expired and its key is still one of ours."""
+
+    caller: str
+    expires_at: float
+    key: str
 
 
 class ServiceTokens:
@@ -25,7 +35,8 @@ class ServiceTokens:
         self._keys: list[str] = []
         self._read_at_mtime = -1.0
         self._looked_at = float("-inf")
-        self._signed: dict[str, tuple[str, float]] = {}
+        self._signed: dict[str, tuple[str, float]] = {}  # target -> token, until when it is used
+        self._verified: dict[str, _Verified] = {}
 
     def sign(self, target: str) -> str:
         """A token for one call to `target`; the same one is used for half of its life."""
@@ -39,8 +50,12 @@ class ServiceTokens:
         return token
 
     def verify(self, token: str) -> str:
-        """The name of the calling service. Raises Unauthenticated."""
-        for key in self._current_keys():
+        """The name of the calling service. Raises Unauthenticated. A checked token is remembered until it expires."""
+        keys = self._current_keys()
+        known = self._verified.get(token)
+        if known is not None and known.key in keys and time.time() < known.expires_at + LEEWAY_S:
+            return known.caller
+        for key in keys:
             try:
                 claims = jwt.decode(
                     token, key, algorithms=["HS256"], audience=self.service, leeway=LEEWAY_S,
@@ -50,7 +65,10 @@ class ServiceTokens:
                 continue
             except (jwt.PyJWTError, RecursionError) as error:
                 raise Unauthenticated("this is not a valid service token") from error
-            return str(claims["iss"])
+            if len(self._verified) >= REMEMBERED:
+                self._verified.clear()
+            self._verified[token] = verified = _Verified(str(claims["iss"]), float(claims["exp"]), key)
+            return verified.caller
         raise Unauthenticated("this service token was signed with an unknown key")
 
     def _current_keys(self) -> list[str]:

@@ -7,8 +7,10 @@ from itertools import pairwise
 import jwt
 import pytest
 
+from chassis import service_tokens
 from chassis.errors import Unauthenticated, Unavailable
 from chassis.service_tokens import LEEWAY_S, LIFETIME_S, ServiceTokens
+from chassis.testing import eventually
 
 OLD, NEW = "old-" + "x" * 40, "new-" + "y" * 40
 
@@ -77,6 +79,34 @@ def test_a_removed_key_opens_nothing_any_more(key_file):
     write(key_file, NEW)
     with pytest.raises(Unauthenticated):
         ServiceTokens("catalog", key_file).verify(token)
+
+
+def test_a_token_that_was_taken_before_is_refused_once_its_key_is_removed(key_file):
+    tokens, token = ServiceTokens("catalog", key_file), ServiceTokens("orders", key_file).sign("catalog")
+    assert tokens.verify(token) == "orders"
+    write(key_file, NEW)
+    tokens._looked_at = float("-inf")  # a second has passed
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token)
+
+
+def test_a_token_that_was_taken_before_is_refused_once_it_has_expired(key_file):
+    expires_at = int(time.time()) - LEEWAY_S + 1
+    token = jwt.encode({"iss": "orders", "aud": "catalog", "exp": expires_at}, OLD, algorithm="HS256")
+    tokens = ServiceTokens("catalog", key_file)
+    assert tokens.verify(token) == "orders"
+    eventually(lambda: time.time() > expires_at + LEEWAY_S)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token)
+
+
+def test_only_so_many_tokens_are_remembered(key_file, monkeypatch):
+    monkeypatch.setattr(service_tokens, "REMEMBERED", 3)
+    tokens = ServiceTokens("catalog", key_file)
+    for number in range(10):
+        claims = {"iss": f"caller-{number}", "aud": "catalog", "exp": 2**40}
+        assert tokens.verify(jwt.encode(claims, OLD, algorithm="HS256")) == f"caller-{number}"
+        assert len(tokens._verified) <= 3
 
 
 def test_a_file_that_is_gone_for_a_moment_changes_nothing(key_file):
