@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from catalog.domain import check_skus, etag_of, is_sku, search_text, search_words
 from catalog.models import Product
-from catalog.schemas import ProductWritten, product_answer
+from catalog.schemas import ProductAnswer, ProductWritten, product_answer
 from chassis.database import Database, insert_all_new, insert_new
 from chassis.errors import NotFound, PreconditionFailed
 from chassis.outbox import publish
@@ -16,11 +16,15 @@ from chassis.paging import decode_cursor, paged
 
 BATCH = 5_000
 
+_column = Product.__table__.c
+_SHOWN = select(*(_column[name] for name in ProductAnswer.model_fields))
+_BY_SKU = _SHOWN.where(_column.sku == bindparam("wanted"))
 
-def get_product(database: Database, sku: str) -> Product:
+
+def get_product(database: Database, sku: str) -> Row[Any]:
     """Raises NotFound."""
-    with database.reading() as session:
-        product = session.get(Product, sku) if is_sku(sku) else None
+    with database.read() as connection:
+        product = connection.execute(_BY_SKU, {"wanted": sku}).one_or_none() if is_sku(sku) else None
     if product is None:
         raise NotFound(f"there is no product {sku}")
     return product
@@ -28,19 +32,19 @@ def get_product(database: Database, sku: str) -> Product:
 
 def list_products(
     database: Database, q: str, category: str | None, skus: Sequence[str], limit: int, cursor: str | None
-) -> tuple[list[Product], str | None]:
+) -> tuple[list[Row[Any]], str | None]:
     """A page of the products that fit every condition given, by sku, and the next cursor."""
-    statement = select(Product).order_by(Product.sku).limit(limit + 1)
+    statement = _SHOWN.order_by(_column.sku).limit(limit + 1)
     for word in search_words(q):
-        statement = statement.where(Product.search.contains(word, autoescape=True))
+        statement = statement.where(_column.search.contains(word, autoescape=True))
     if category is not None:
-        statement = statement.where(Product.category == category)
+        statement = statement.where(_column.category == category)
     if skus:
-        statement = statement.where(Product.sku.in_(skus))
+        statement = statement.where(_column.sku.in_(skus))
     if cursor is not None:
-        statement = statement.where(Product.sku > decode_cursor(cursor, str))
-    with database.reading() as session:
-        rows = session.scalars(statement).all()
+        statement = statement.where(_column.sku > decode_cursor(cursor, str))
+    with database.read() as connection:
+        rows = connection.execute(statement).all()
     return paged(rows, limit, lambda product: product.sku)
 
 

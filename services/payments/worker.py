@@ -29,6 +29,7 @@ class Workers:
     def __init__(self, database: Database, bank: Bank, count: int, claim_s: float) -> None:
         self.database, self.bank, self.count, self.claim_s = database, bank, count, claim_s
         self._busy = self._failures = 0
+        self._more = False  # there may be something to settle for which there was no place
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._periodic = Periodic("payments", LOOK_EVERY_S, self.look)
@@ -51,7 +52,9 @@ class Workers:
             places = (1 if self._in_trouble() else self.count) - self._busy
         if places <= 0:
             return
-        for job in claim_due(self.database, places, self.claim_s):
+        jobs = claim_due(self.database, places, self.claim_s)
+        self._more = len(jobs) == places
+        for job in jobs:
             with self._lock:
                 self._busy += 1
             self._pool.submit(self._work, job)
@@ -63,14 +66,14 @@ class Workers:
             answer = ask(self.bank, job)
             faults.point("payment.asked")
             self._note(answer)
-            settle(self.database, job, answer)
+            self._more |= settle(self.database, job, answer)
             faults.point("payment.settled")
         except Exception:
             log.exception("a payment could not be settled; it will be tried again", order_id=job.order_id)
         finally:
             with self._lock:
                 self._busy -= 1
-            if not self._in_trouble():
+            if self._more and not self._in_trouble():
                 self.wake()
 
     def _in_trouble(self) -> bool:
