@@ -15,7 +15,8 @@ class Route:
 
     prefix: its public path. timeout_ms: the time that a request to it gets. idempotent: its POST routes that
     are safe to send twice; `{id}` stands for one path segment. try_ms: how long one instance is waited for before
-    another one is asked, where that is safe. threads: requests that one instance works on at once.
+    another one is asked, where that is safe. threads: requests that one instance works on at once. writes: how many
+    of the requests that one instance is sent at once may be writes; 0: all.
     """
 
     service: str
@@ -24,6 +25,7 @@ class Route:
     idempotent: tuple[str, ...] = ()
     try_ms: int = 700
     threads: int = 8
+    writes: int = 0
 
 
 def read_fleet(path: Path) -> tuple[Route, ...]:
@@ -38,6 +40,7 @@ def read_fleet(path: Path) -> tuple[Route, ...]:
                 tuple(entry.get("idempotent", ())),
                 entry.get("try_ms", Route.try_ms),
                 entry.get("threads", Route.threads),
+                entry.get("writes", Route.writes),
             )
             for entry in entries
             if entry.get("prefix")

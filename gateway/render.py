@@ -65,7 +65,7 @@ class Location:
     """One location block: how a path is matched and what is special there.
 
     try_ms: how long each of the first instances is waited for; 0: one attempt has the whole time. repeatable: also
-    a POST may be sent twice.
+    a POST may be sent twice. lanes: writes go to an upstream of their own.
     """
 
     match: str
@@ -75,6 +75,7 @@ class Location:
     repeatable: bool = False
     cached: bool = False
     pages: bool = False
+    lanes: bool = False
 
 
 def render(routes: Sequence[Route], live: Live, settings: Settings) -> str:
@@ -89,7 +90,7 @@ def render(routes: Sequence[Route], live: Live, settings: Settings) -> str:
         traceparent=TRACEPARENT,
         dropped_headers=DROPPED_HEADERS,
         limits=_limits(settings.rate_limits),
-        upstreams=[_upstream(route, live, settings.connections_per_thread) for route in routes],
+        upstreams=[x for route in routes for x in _upstreams(route, live, settings.connections_per_thread)],
         locations=[x for route in routes for x in _locations(route, live, settings.cached_routes, cache_seconds > 0)],
         cache_seconds=cache_seconds,
         problems=_problems(settings),
@@ -108,13 +109,17 @@ def _template() -> jinja2.Template:
     return env.get_template("nginx.conf.j2")
 
 
-def _upstream(route: Route, live: Live, connections_per_thread: int) -> dict[str, object]:
-    return {
-        "service": route.service,
+def _upstreams(route: Route, live: Live, connections_per_thread: int) -> list[dict[str, object]]:
+    """One, or a second one for writes: the same instances, and fewer requests at once."""
+    upstream: dict[str, object] = {
+        "name": route.service,
         "balancing": BALANCING[live.balancing.get(route.service, "round_robin")],
         "servers": _servers(route, live),
         "max_conns": route.threads * connections_per_thread,
     }
+    return [upstream, upstream | {"name": f"{route.service}_writes", "max_conns": route.writes}][
+        : 1 + bool(route.writes)
+    ]
 
 
 def _servers(route: Route, live: Live) -> list[Server]:
@@ -144,12 +149,13 @@ def _locations(route: Route, live: Live, cached_routes: Sequence[str], cache_on:
     try_ms = route.try_ms if tried else 0
     pages = route.prefix == "/"
     locations = [
-        Location(match, route.service, route.timeout_ms, try_ms, pages=match == "/", **flags)
+        Location(match, route.service, route.timeout_ms, try_ms, pages=match == "/", lanes=bool(route.writes), **flags)
         for match, flags in found.items()
     ]
     for repeatable in sorted({location.repeatable for location in locations}) if tried else ():
         match = f"@{route.service}{'_repeatable' if repeatable else ''}"
-        locations.append(Location(match, route.service, route.timeout_ms, repeatable=repeatable, pages=pages))
+        flags = {"repeatable": repeatable, "pages": pages, "lanes": bool(route.writes)}
+        locations.append(Location(match, route.service, route.timeout_ms, **flags))
     return locations
 
 

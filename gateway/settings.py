@@ -42,7 +42,7 @@ class Settings:
     rate_limit_loopback: bool = False
     max_body_bytes: int = 1_000_000
     upstream_keepalive_s: int = 60
-    connections_per_thread: int = 4
+    connections_per_thread: int = 2
     ejection_s: int = 30
     reload_window_ms: int = 225
     stop_s: int = 13

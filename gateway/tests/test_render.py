@@ -13,7 +13,7 @@ from gateway.settings import DEFAULT_FLEET, Settings, SettingsError, load
 GOLDEN = Path(__file__).parent / "golden"
 ROUTES = (
     Route("catalog", "/api/catalog"),
-    Route("orders", "/api/orders", 4000, ("/api/orders", "/api/orders/{id}/cancellation")),
+    Route("orders", "/api/orders", 4000, ("/api/orders", "/api/orders/{id}/cancellation"), writes=16),
     Route("storefront", "/", 10_000),
 )
 THREE = (Server("10.0.0.3", 80, 5), Server("10.0.0.1", 80), Server("fd00::2", 8080))

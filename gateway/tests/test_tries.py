@@ -143,3 +143,28 @@ def test_what_an_instance_cannot_take_is_503_at_once_and_does_not_reach_it(upstr
         assert Counter(future.result().status for future in taken) == {200: places}
     assert sum(len(instance.seen) for instance in busy) == places
     assert door.ask("/api/shop/x").status == 200
+
+
+def test_writes_leave_room_for_reads(upstream, released, tmp_path, discovery, open_door):
+    """Two writes hang at the only instance, which may have no more; a third is refused at once, and a read goes on."""
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET + "writes = 2\n")
+    begun = threading.Semaphore(0)
+
+    def answer(seen):
+        if seen.method == "POST":
+            begun.release()
+            released.wait(60)
+        return Answer()
+
+    discovery.put("shop", upstream(answer))
+    door = open_door(FLEET_FILE=str(file), NGINX_WORKERS="1")
+    with ThreadPoolExecutor(2) as pool:
+        hanging = [pool.submit(door.ask, "/api/shop/x", method="POST") for _ in range(2)]
+        for _ in hanging:
+            assert begun.acquire(timeout=30)
+        refused = door.ask("/api/shop/x", method="POST")
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert door.ask("/api/shop/x").status == 200
+        released.set()
+        assert {done.result().status for done in hanging} == {200}

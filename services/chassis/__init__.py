@@ -19,7 +19,7 @@ Reading order, as a request meets the files:
     database_errors.py   what a database's refusal means
     outbox.py        events out: written with the change, relayed after it (relay.py)
     inbox.py         events in: each has effect once
-    discovery.py     who is healthy                 balancing.py  which of them is asked
+    discovery.py     who is healthy                 balancing.py  which of them is asked; load.py
     calls.py         outbound HTTP: deadline, retry budget, breaker
     errors.py        the few errors and their HTTP status
     telemetry.py     logs and metrics               faults.py     breaking things on purpose

@@ -11,38 +11,13 @@ import itertools
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 
 from chassis.instance import Instance
+from chassis.load import Load
 
 DEFAULT_STRATEGY = "p2c"
 VIRTUAL_NODES = 128  # per instance; the share of each then differs by about a tenth
-
-
-class InFlight:
-    """How many requests this process has under way, by instance id."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-
-    def __getitem__(self, instance_id: str) -> int:
-        return self._counts[instance_id]
-
-    @contextmanager
-    def counting(self, instance_id: str) -> Iterator[None]:
-        """Counts one request for the duration of the block."""
-        with self._lock:
-            self._counts[instance_id] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._counts[instance_id] -= 1
-                if not self._counts[instance_id]:
-                    del self._counts[instance_id]  # instances come and go; this must not grow for ever
 
 
 class Strategy(ABC):
@@ -80,18 +55,18 @@ class Random(Strategy):
 
 
 class PowerOfTwoChoices(Strategy):
-    """Of two random instances the one with fewer requests in flight.
+    """Of two random instances the one that is less busy and not slow.
 
     Nearly as even as asking all, without everybody running to the same least loaded one (Mitzenmacher, "The
-    Power of Two Choices in Randomized Load Balancing", 2001). A slow instance gets less by itself.
+    Power of Two Choices in Randomized Load Balancing", 2001).
     """
 
-    def __init__(self, rng: random.Random, in_flight: InFlight) -> None:
-        self._rng, self._in_flight = rng, in_flight
+    def __init__(self, rng: random.Random, load: Load) -> None:
+        self._rng, self._load = rng, load
 
     def _choose(self, others: Sequence[Instance], _key: str | None) -> Instance:
         one, two = self._rng.sample(others, 2)
-        return one if self._in_flight[one.id] <= self._in_flight[two.id] else two
+        return one if self._load.of(one.id) <= self._load.of(two.id) else two
 
 
 class Weighted(Strategy):
@@ -146,13 +121,13 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def make_strategy(name: str, seed: int | None = None, in_flight: InFlight | None = None) -> Strategy:
+def make_strategy(name: str, seed: int | None = None, load: Load | None = None) -> Strategy:
     """The strategy of this name, else ValueError. `seed` makes the random ones repeatable."""
     rng = random.Random(seed)
     strategies: dict[str, Callable[[], Strategy]] = {
         "round_robin": lambda: RoundRobin(rng),
         "random": lambda: Random(rng),
-        "p2c": lambda: PowerOfTwoChoices(rng, in_flight or InFlight()),
+        "p2c": lambda: PowerOfTwoChoices(rng, load or Load()),
         "weighted": Weighted,
         "consistent_hash": lambda: ConsistentHash(rng),
     }

@@ -32,6 +32,7 @@ SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 WORTH_REPEATING = frozenset({502, 503, 504})
 DEFAULT_TIMEOUT_S = 5.0
 MAX_RETRIES = 1
+TRY_S = 0.3
 
 Token = Literal["service", "user"]
 
@@ -69,7 +70,8 @@ class Calls:
     """Outbound HTTP of one process. Thread-safe; opens nothing before its first use, so it may be forked.
 
     sign: makes the service token for a target. balancing: target -> strategy, "*" for all others. fail_max: so
-    many failed calls in a row open a target's breaker; a call that a retry saved has not failed.
+    many failed calls in a row open a target's breaker; a call that a retry saved has not failed. try_s: how long an
+    instance is waited for while another one can still be asked.
     """
 
     def __init__(
@@ -80,12 +82,13 @@ class Calls:
         balancing: Mapping[str, str] | None = None,
         *,
         max_retries: int = MAX_RETRIES,
+        try_s: float = TRY_S,
         fail_max: int = 20,
         reset_s: float = 2.0,
         seed: int | None = None,
     ) -> None:
         self.discovery = discovery
-        self._sign, self._max_retries = sign, max_retries
+        self._sign, self._max_retries, self._try_s = sign, max_retries, try_s
         self._connections = Connections(f"souk-{service}")
         self._targets = Targets(balancing or {}, fail_max, reset_s, seed)
 
@@ -160,7 +163,8 @@ class Calls:
         while instance is not None:
             tried.add(instance.id)
             another = call.repeatable and len(tried) <= self._max_retries and len(instances) > len(tried)
-            result, may_repeat = self._attempt(target, call, instance, another)
+            short = another and target.budget.has_one()  # if it cannot be repeated, this is the only chance
+            result, may_repeat = self._attempt(target, call, instance, short)
             if not may_repeat or len(tried) > self._max_retries or time.monotonic() >= call.ends_at:
                 break
             instance = target.pick(instances, call.key, tried)
@@ -172,16 +176,16 @@ class Calls:
         return result
 
     def _attempt(
-        self, target: Target, call: _Call, instance: Instance, another: bool
+        self, target: Target, call: _Call, instance: Instance, short: bool
     ) -> tuple[requests.Response | Problem, bool]:
         """The answer or what went wrong, and whether another instance may be asked.
 
-        another: there is one, so this one gets half of the time: an instance that hangs must leave it enough.
+        short: another one can be asked, so this one gets a short try: one that hangs costs little, and leaves enough.
         """
-        left_s = call.left_s() / 2 if another else call.left_s()
+        left_s = min(self._try_s, call.left_s() / 2) if short else call.left_s()
         headers = {**call.content["headers"], "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
         try:
-            with target.in_flight.counting(instance.id):
+            with target.load.counting(instance.id):
                 response = self._connections.send(
                     call.method,
                     instance.url + call.path,
@@ -238,6 +242,7 @@ def use_calls(app: Flask, settings: ChassisSettings) -> Calls:
         make_discovery(settings.discovery_url, settings.renewal_s),
         ServiceTokens(settings.service, settings.service_keys).sign,
         settings.balancing,
+        try_s=settings.call_try_ms / 1000,
     )
     app.extensions["souk.calls"] = calls
     add_background(app, calls)

@@ -199,9 +199,10 @@ class Relay:
         headers = {"Content-Type": "application/cloudevents+json"}
         current_trace.set(parse_traceparent(_traceparent(delivery.body)))
         try:
+            # The subscriber's inbox makes a repetition harmless, so another replica may be asked when one hangs.
             response = self.calls.request(
                 delivery.subscriber, "POST", "/events", data=delivery.body.encode(), headers=headers,
-                token="service", timeout_s=SEND_TIMEOUT_S, idempotent=False,  # nosec B106 # whose token, not a token
+                token="service", timeout_s=SEND_TIMEOUT_S, idempotent=True,  # nosec B106 # whose token, not a token
             )  # fmt: skip
         except Problem as error:  # nobody there, no connection, no answer in time: no try, but wait a little
             self._note_absence(delivery.subscriber)

@@ -41,6 +41,10 @@ class RetryBudget:
             self._tokens = min(self._tokens, self._burst)
             self._last = now
 
+    def has_one(self) -> bool:
+        """Whether a retry would be allowed now."""
+        return self._tokens >= 1
+
     def take(self) -> bool:
         """Whether one more retry is allowed; if so, it is paid."""
         with self._lock:

@@ -37,6 +37,7 @@ class ChassisSettings(BaseModel):
 
     database_url: str = ""
     discovery_url: str = "consul://127.0.0.1:8500"
+    call_try_ms: int = Field(default=300, ge=1)
     balancing: dict[str, str] = {"*": "p2c"}
     event_routes: dict[str, list[str]] = {}
     event_max_tries: int = Field(default=10, ge=1)

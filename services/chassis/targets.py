@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chassis.balancing import DEFAULT_STRATEGY, InFlight, Strategy, make_strategy
+from chassis.balancing import DEFAULT_STRATEGY, Strategy, make_strategy
 from chassis.instance import Instance
+from chassis.load import Load
 from chassis.resilience import Breaker, RetryBudget, SideBench
 
 
@@ -14,7 +15,7 @@ class Target:
 
     name: str
     strategy: Strategy
-    in_flight: InFlight
+    load: Load
     budget: RetryBudget
     breaker: Breaker
     bench: SideBench
@@ -42,11 +43,11 @@ class Targets:
 
     def _make(self, name: str) -> Target:
         strategy = self._balancing.get(name) or self._balancing.get("*") or DEFAULT_STRATEGY
-        in_flight = InFlight()
+        load = Load()
         return Target(
             name,
-            make_strategy(strategy, self._seed, in_flight),
-            in_flight,
+            make_strategy(strategy, self._seed, load),
+            load,
             RetryBudget(),
             Breaker(name, self._fail_max, self._reset_s),
             SideBench(),

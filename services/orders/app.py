@@ -14,6 +14,7 @@ from chassis.inbox import use_inbox
 from chassis.relay import use_outbox
 from chassis.web import make_app
 from orders import events, saga
+from orders.admission import Admission
 from orders.routes import routes
 from orders.settings import Settings
 
@@ -25,6 +26,7 @@ def create_app(settings: Settings) -> APIFlask:
     use_identity(app, settings, calls)  # who is asking
     use_outbox(app, settings, database, calls)  # events out
     use_inbox(app, events.handlers(database))  # events in
+    app.extensions["orders.admission"] = Admission(database, settings.most_open_orders)
     use_housekeeping(app, settings, database)
     use_faults(app, settings, *saga.POINTS)
     add_background(app, Periodic("deadlines", settings.sweep_s, partial(saga.cancel_overdue, database)))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, current_app
 
 from chassis.calls import app_calls
 from chassis.database import app_database
@@ -33,8 +33,11 @@ def place(json_data: PlaceOrder) -> Response:
     response = answer_once(
         database,
         key,
-        lambda: usecases.place_order(database, catalog, caller(), json_data, key, settings.order_deadline_s),
-    )
+        lambda: usecases.place_order(
+            database, catalog, current_app.extensions["orders.admission"], caller(), json_data, key,
+            settings.order_deadline_s,
+        ),
+    )  # fmt: skip
     log.info("order placed", location=response.headers["Location"])
     return response
 

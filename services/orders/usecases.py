@@ -13,6 +13,7 @@ from chassis.idempotency import Answer, Key, store
 from chassis.identity import Caller
 from chassis.outbox import publish
 from chassis.paging import decode_moment, paged
+from orders.admission import Admission
 from orders.clients import Catalog, Product
 from orders.domain import Line, Reason, State, check_cancellable, check_card, merge_quantities
 from orders.schemas import PlaceOrder, Record, order_answer
@@ -28,14 +29,21 @@ _BY_ID = select(orders).where(orders.c.id == bindparam("order_id"))
 
 
 def place_order(
-    database: Database, catalog: Catalog, customer: Caller, wanted: PlaceOrder, key: Key, deadline_s: float
+    database: Database,
+    catalog: Catalog,
+    admission: Admission,
+    customer: Caller,
+    wanted: PlaceOrder,
+    key: Key,
+    deadline_s: float,
 ) -> Answer:
     """Price the lines, then write the order, its event and the answer under `key` in one commit.
 
     Raises Unprocessable for an unknown product or card, Unavailable (and there is no order) when the catalog is
-    away. Stock and payment are not waited for.
+    away or too many orders are under way. Stock and payment are not waited for.
     """
     check_card(wanted.payment.card)
+    admission.check()
     quantities = merge_quantities((line.sku, line.quantity) for line in wanted.lines)
     lines, currency = price(quantities, catalog.products(list(quantities)))
     now, order_id = utc_now(), str(uuid.uuid4())

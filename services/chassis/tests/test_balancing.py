@@ -2,14 +2,17 @@
 
 import threading
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.balancing import InFlight, make_strategy
+from chassis.balancing import make_strategy
 from chassis.instance import Instance
+from chassis.load import Load
 from chassis.settings import Strategies
+from chassis.tests.fake_servers import FakeClock
 
 names = st.sets(st.text("abcdefgh0123456789", min_size=1, max_size=6), min_size=1, max_size=8)
 
@@ -64,21 +67,57 @@ def test_random_is_even_in_the_long_run_and_repeatable_by_its_seed():
 
 
 def test_two_choices_never_take_the_busiest_of_three():
-    in_flight = InFlight()
-    strategy = make_strategy("p2c", seed=3, in_flight=in_flight)
-    with in_flight.counting("a"), in_flight.counting("a"), in_flight.counting("b"):
+    load = Load()
+    strategy = make_strategy("p2c", seed=3, load=load)
+    with load.counting("a"), load.counting("a"), load.counting("b"):
         total = picks(strategy, 600)
     assert total["a"] == 0
     assert total["c"] > total["b"] > 0
 
 
-def test_requests_in_flight_are_counted_while_they_last_and_forgotten_after():
-    in_flight = InFlight()
-    with pytest.raises(ZeroDivisionError), in_flight.counting("a"):
-        assert in_flight["a"] == 1
+def took(load, clock, id, seconds):
+    with load.counting(id):
+        clock.now += seconds
+
+
+def test_two_choices_leave_a_slow_one_alone_and_try_it_again_later():
+    clock = FakeClock()
+    load = Load(clock)
+    strategy = make_strategy("p2c", seed=3, load=load)
+    for id in "abc":
+        took(load, clock, id, 0.005)
+    assert max(picks(strategy, 600).values()) < 300
+    took(load, clock, "a", 0.5)
+    assert picks(strategy, 600)["a"] == 0
+    for _ in range(10):
+        took(load, clock, "a", 0.005)
+    assert picks(strategy, 600)["a"] == 0, "a few good answers are not enough"
+    clock.now += 60
+    assert picks(strategy, 600)["a"] > 100
+
+
+def test_a_slow_one_is_still_taken_when_the_others_have_more_to_do():
+    clock = FakeClock()
+    load = Load(clock)
+    took(load, clock, "a", 0.15)  # 50 ms are expected
+    with ExitStack() as busy:
+        for _ in range(10):
+            busy.enter_context(load.counting("b"))
+        assert load.of("a") < load.of("b")
+    assert load.of("a") > load.of("b")
+
+
+def test_requests_are_counted_while_they_last_and_instances_do_not_pile_up():
+    load = Load()
+    idle = load.of("a")
+    with pytest.raises(ZeroDivisionError), load.counting("a"):
+        assert load.of("a") == 2 * idle
         raise ZeroDivisionError
-    assert in_flight["a"] == 0
-    assert in_flight._counts == {}
+    assert load.of("a") == idle
+    for number in range(5_000):
+        with load.counting(str(number)):
+            pass
+    assert len(load._known) <= 1_001
 
 
 def test_weights_are_kept_exactly_and_the_heavy_one_is_spread_out():

@@ -202,6 +202,30 @@ def test_an_instance_that_hangs_leaves_enough_time_for_another_and_is_not_asked_
     assert len(other.asked) == 6
 
 
+def test_the_first_try_is_short_while_another_instance_can_be_asked(replica, calls_to):
+    two = [replica(always=504), replica(always=504)]
+    calls = calls_to(*two, try_s=0.3)
+    get(calls, timeout_s=30)
+    given = sorted(int(one.headers["X-Request-Timeout-Ms"]) for one in two)
+    assert given[0] <= 300
+    assert 20_000 < given[1] <= 30_000, "the last one has all that is left"
+    get(calls, timeout_s=0.2)
+    assert min(int(one.headers["X-Request-Timeout-Ms"]) for one in two) <= 100, "no more than half"
+
+
+@pytest.mark.parametrize("why", ["the only one", "not repeatable", "no budget"])
+def test_the_only_try_has_all_the_time(replica, calls_to, why):
+    instances = [replica(always=504) for _ in range(1 if why == "the only one" else 2)]
+    calls = calls_to(*instances)
+    if why == "no budget":
+        while calls._targets.of("catalog").budget.take():
+            pass
+    answer = calls.request("catalog", "POST" if why == "not repeatable" else "GET", "/x", timeout_s=30)
+    assert answer.status_code == 504
+    (asked,) = [one.headers for one in instances if one.asked]
+    assert int(asked["X-Request-Timeout-Ms"]) > 20_000
+
+
 def test_a_deadline_belongs_to_its_context():
     deadline.set_deadline(0)
     copy_context().run(deadline.set_deadline, None)

@@ -1,5 +1,6 @@
 """The outbox and its relay, against real subscribers on free ports."""
 
+import socket
 import sqlite3
 import threading
 from collections import Counter
@@ -130,6 +131,18 @@ def test_an_absent_subscriber_delays_only_itself_and_gets_everything_when_it_is_
     eventually(lambda: len(heard(ears)) == 3)
     eventually(lambda: [s for n, s in rows(app, "subscriber", "state") if n == "ears"] == ["sent"] * 3)
     assert {(s, t) for n, s, t in rows(app, "subscriber", "state", "tries") if n == "away"} == {("pending", 0)}
+
+
+def test_a_subscribers_replica_that_hangs_holds_nothing_up(tmp_path, ears, relaying, monkeypatch):
+    monkeypatch.setattr("chassis.relay.SEND_TIMEOUT_S", 600)
+    monkeypatch.setattr("chassis.relay.CLAIM_S", 600)
+    with socket.create_server(("127.0.0.1", 0)) as hung:  # the kernel accepts, and nobody answers
+        both = f'{ears.address}", "127.0.0.1:{hung.getsockname()[1]}'
+        app = relaying(toy_app(tmp_path, {"ears": both}, event_routes=ROUTES))
+        for number in range(20):
+            add(database_of(app), f"thing-{number}")
+        eventually(lambda: {state for (state,) in rows(app, "state")} == {"sent"})
+    assert len(heard(ears)) == 20
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -1,8 +1,10 @@
 import threading
+import time
 
 import pytest
 
 from chassis.testing import as_operator, as_service, as_user, event, published
+from orders.admission import LOOK_EVERY_S
 from orders.tests.helpers import order_body, place
 
 ADA = as_user("ada")
@@ -53,6 +55,18 @@ def test_a_used_key_with_another_body_is_a_conflict(client):
     place(client)
     response = place(client, lines=[{"sku": "TEA", "quantity": 1}])
     assert (response.status_code, response.mimetype) == (409, "application/problem+json")
+
+
+def test_too_many_orders_under_way_are_a_503_until_one_has_ended(make_app):
+    client = make_app(most_open_orders=2).test_client()
+    first, second = (place(client, key=key) for key in ("one", "two"))
+    time.sleep(LOOK_EVERY_S)
+    refused = place(client, key="three")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert place(client, key="two").json == second.json, "the answer to a repetition is there already"
+    client.post(f"{first.headers['Location']}/cancellation", headers=ADA)
+    time.sleep(LOOK_EVERY_S)
+    assert place(client, key="three").status_code == 202
 
 
 def test_without_a_key_there_is_no_order(app, client):
