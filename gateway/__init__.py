@@ -12,7 +12,8 @@ Reading order:
     settings.py     the environment becomes one checked object
     watch.py        what the registry says now, and a signal when it changes
     outliers.py     which instances are far worse than their peers; pure
-    attempts.py     what nginx says of each attempt at an instance, as the outliers take it
+    budget.py       whether tries may go on, or add too much to the load; pure
+    attempts.py     what nginx says of each attempt at an instance, as outliers and budget take it
     reload.py       write aside, `nginx -t`, rename
     process.py      start nginx, or take over one that still runs; reload it, stop it
     main.py         the loop: change -> wait a moment -> render -> reload

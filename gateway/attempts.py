@@ -1,4 +1,4 @@
-"""nginx tells of every attempt at an instance, and the outliers among the instances are found.
+"""nginx tells of every attempt at an instance; so outliers are found, and tries that would double the load.
 
 nginx sends a line by syslog, that is, one datagram on loopback, which costs it microseconds and never makes it wait:
 what nobody receives is lost, and nginx goes on. The port is the number of the gateway's own, which UDP has anew. (A
@@ -10,14 +10,16 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
+from gateway.budget import TryBudget
 from gateway.log import log
 from gateway.outliers import Attempt, Outliers
 from gateway.render import Live
 
 TAG = "souk: "
 LOOK_S = 0.1  # how often it is judged, and how soon an ejection's end is seen
+REFUSED_WITHIN_S = 0.05
 NO_ANSWER = ("502", "504")
 READS = ("GET", "HEAD")
 _SEPARATOR = re.compile(", | : ")  # between the instances of one attempt, and before another location took over
@@ -58,7 +60,8 @@ class Attempts:
     def __init__(self, port: int, ejection_s: float, changed: Callable[[], None]) -> None:
         """Raises OSError when the port is taken."""
         self._changed = changed
-        self._outliers = Outliers(ejection_s)
+        self._outliers, self._budget = Outliers(ejection_s), TryBudget()
+        self._services: dict[str, str] = {}  # target -> service
         self._lock = threading.Lock()
         self._socket = _bound(port)
         self._stopped = threading.Event()
@@ -72,37 +75,50 @@ class Attempts:
         self._thread.join()
         self._socket.close()
 
-    def without_outliers(self, live: Live) -> Live:
-        """The same without those that are left out now, but where that would leave less than half."""
+    def adjust(self, live: Live) -> Live:
+        """The same without outliers, but where that would leave less than half, and without tries beyond the budget."""
+        services = {name: [server.target for server in servers] for name, servers in live.servers.items()}
         with self._lock:
-            self._outliers.follow({name: [s.target for s in servers] for name, servers in live.servers.items()})
-            out = self._outliers.ejected(time.monotonic())
+            self._services = {target: name for name, targets in services.items() for target in targets}
+            self._outliers.follow(services)
+            now = time.monotonic()
+            out, untried = self._outliers.ejected(now), self._budget.withdrawn(now)
         kept = {}
         for name, servers in live.servers.items():
             rest = [server for server in servers if server.target not in out]
             kept[name] = rest if 2 * len(rest) >= len(servers) else servers
-        return dataclasses.replace(live, servers=kept)
+        return dataclasses.replace(live, servers=kept, untried=untried)
 
     def _listen(self) -> None:
-        before: Collection[str] = frozenset()
+        before: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         judged_at = 0.0
         while not self._stopped.is_set():
             line = self._receive()
             now = time.monotonic()
             with self._lock:
                 # Answers first: they are what a failure is judged by.
-                for attempt in sorted(parse(line, now), key=lambda attempt: not attempt.answered):
+                attempts = parse(line, now)
+                for attempt in sorted(attempts, key=lambda attempt: not attempt.answered):
                     self._outliers.note(attempt)
+                self._charge(attempts, now)
                 if now < judged_at + LOOK_S:
                     continue
                 judged_at = now
                 reasons = self._outliers.judge(now)
-                out = self._outliers.ejected(now)
+                found = self._outliers.ejected(now), self._budget.withdrawn(now)
             for target, why in reasons.items():
                 log("warning", "an instance is left out for a while", target=target, reason=why)
-            if out != before:
-                before = out
+            for service in found[1] - before[1]:
+                log("warning", "most tries run out: requests get one instance for their whole time", target=service)
+            if found != before:
+                before = found
                 self._changed()
+
+    def _charge(self, attempts: list[Attempt], now: float) -> None:
+        """What the tries of one request cost. One that was refused at once has cost the instance nothing."""
+        if attempts and (service := self._services.get(attempts[0].target)) is not None:
+            ran_out = sum(not a.answered and a.ended_at - a.began_at > REFUSED_WITHIN_S for a in attempts)
+            self._budget.note(service, ran_out, now)
 
     def _receive(self) -> str:
         try:

@@ -123,7 +123,7 @@ class Gateway:
     def _text(self) -> str:
         live = self.watch.live()
         if self.attempts is not None:
-            live = self.attempts.without_outliers(live)
+            live = self.attempts.adjust(live)
         return render(self.routes, live, self.settings)
 
     def _next(self, wait_s: float) -> str | None:

@@ -1,7 +1,7 @@
 """Routes + healthy instances + settings -> the text of nginx.conf. Pure: the same input, the same text."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -52,12 +52,14 @@ class Server:
 class Live:
     """What the registry says: the healthy instances and the balancing per service, and the cache's seconds.
 
-    cache_seconds: 0 switches the cache off, None leaves it to the settings.
+    cache_seconds: 0 switches the cache off, None leaves it to the settings. untried: services whose requests get one
+    instance for the whole time (budget.py).
     """
 
     servers: Mapping[str, Sequence[Server]] = field(default_factory=dict)
     balancing: Mapping[str, str] = field(default_factory=dict)
     cache_seconds: int | None = None
+    untried: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,8 @@ def _upstreams(route: Route, live: Live, connections_per_thread: int) -> list[di
         "servers": _servers(route, live),
         "max_conns": route.threads * connections_per_thread,
     }
-    return [upstream, upstream | {"name": f"{route.service}_writes", "max_conns": route.writes}][
-        : 1 + bool(route.writes)
-    ]
+    writes = upstream | {"name": f"{route.service}_writes", "max_conns": route.writes}
+    return [upstream, writes] if route.writes else [upstream]
 
 
 def _servers(route: Route, live: Live) -> list[Server]:
@@ -145,7 +146,7 @@ def _locations(route: Route, live: Live, cached_routes: Sequence[str], cache_on:
     if route.prefix != f"/api/{route.service}":
         found.setdefault(f"= /api/{route.service}/openapi.json", dict(plain))
     # A single instance can only be waited for, and so can one whose try would take as long as the whole.
-    tried = len(_servers(route, live)) > 1 and route.try_ms < route.timeout_ms
+    tried = len(_servers(route, live)) > 1 and route.try_ms < route.timeout_ms and route.service not in live.untried
     try_ms = route.try_ms if tried else 0
     pages = route.prefix == "/"
     locations = [

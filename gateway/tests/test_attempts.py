@@ -102,6 +102,21 @@ def test_when_all_hang_nobody_is_left_out(trio):
     assert not any(left_out(door, instance) for instance in instances)
 
 
+def test_when_all_are_slow_a_request_soon_reaches_one_of_them_only(trio):
+    door, ways, instances = trio()
+    for way in ways:
+        way.well.clear()
+        way.delay_s = 0.6
+    with ThreadPoolExecutor(24) as pool:
+        assert {reply.status for reply in pool.map(lambda _: door.ask("/api/shop"), range(24))} == {200}
+        eventually(lambda: "@shop" not in (door.home / "run" / "nginx" / "nginx.conf").read_text())
+        eventually(lambda: door.notes["reloads"] >= 1)
+        time.sleep(1)  # workers from before the reload have taken their last request
+        before = sum(len(instance.seen) for instance in instances)
+        assert {reply.status for reply in pool.map(lambda _: door.ask("/api/shop"), range(24))} == {200}
+    assert sum(len(instance.seen) for instance in instances) == before + 24
+
+
 def test_with_the_others_gone_the_one_that_was_left_out_is_better_than_none(trio, discovery):
     door, ways, instances = trio()
     ways[0].well.clear()
