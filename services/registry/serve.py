@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import gevent
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
@@ -73,6 +74,12 @@ def raise_file_limit() -> None:
 
 
 class Worker(GeventWorker):
+    def handle_request(self, *request: Any) -> None:
+        """After each answer it is the others' turn: gevent changes over only where a read has to wait, and
+        a client that asks again at once would keep all others waiting for as long as it likes."""
+        super().handle_request(*request)
+        gevent.sleep(0)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """A polite stop would wait for answers that are held for minutes; watchers ask again anyway."""
         self.handle_quit(sig, frame)

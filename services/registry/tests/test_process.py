@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -132,6 +133,32 @@ def test_a_thousand_watchers_wait_while_renewals_go_on_then_all_hear_of_a_change
     own.server.stop()
     assert all(watcher.answer() == b"" for watcher in others)
     assert time.monotonic() - began < 10, "a stop does not wait for watchers, who may wait for minutes"
+
+
+def test_a_client_that_never_pauses_keeps_nobody_else_waiting(own):
+    """5000 requests lie ready on one connection; what another asks meanwhile is answered before them."""
+    ask, flood = b"GET /v1/status/leader HTTP/1.1\r\nHost: registry\r\n\r\n", 5000
+    answered, begun = [], threading.Event()
+
+    def read_all(connection):
+        for line in connection.makefile("rb"):  # a body ends without a new line, so a head may follow on its line
+            answered.extend([line] if line.endswith(b"HTTP/1.1 200 OK\r\n") else [])
+            begun.set()
+            if len(answered) == flood:
+                return
+
+    address = ("127.0.0.1", own.server.port)
+    with socket.create_connection(address, 60) as greedy, socket.create_connection(address, 60) as modest:
+        reader = threading.Thread(target=read_all, args=(greedy,))
+        reader.start()
+        threading.Thread(target=greedy.sendall, args=(flood * ask,)).start()
+        assert begun.wait(60)
+        modest.sendall(ask)
+        assert modest.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        before = len(answered)
+        reader.join(60)
+
+    assert before < flood == len(answered)
 
 
 def test_heartbeats_leave_no_line_in_the_log(own):
