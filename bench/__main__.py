@@ -1,13 +1,23 @@
 """`make bench`: every benchmark, one after the other, each with its table. Takes a few minutes.
 
-python -m bench [start memory order_latency last_pieces spread cost registration_latency registry]
+python -m bench [start memory order_latency last_pieces spread cost gateway registration_latency registry]
 
 Ends with 1 when a benchmark that judges its promises found one broken.
 """
 
 import sys
 
-from bench import cost, last_pieces, memory, order_latency, registration_latency, registry, spread, start
+from bench import (
+    cost,
+    gateway,
+    last_pieces,
+    memory,
+    order_latency,
+    registration_latency,
+    registry,
+    spread,
+    start,
+)
 from bench.system import System
 
 ALONE = {"start": start.run, "registration_latency": registration_latency.run, "registry": registry.run}
@@ -17,6 +27,7 @@ ON_A_SYSTEM = {
     "last_pieces": last_pieces.run,
     "spread": spread.run,
     "cost": cost.run,
+    "gateway": gateway.run,
 }
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 ALIKE_S = 0.02  # two instances that both answer faster than this differ by chance
-FADES_S = 5.0  # after this time a third is left of what was measured, so that a slow one is tried again
-RISES = 1 / 3  # of the difference, at each answer that is slower than what was expected
+FADES_S = 10.0  # after this time a third is left of what was measured, so that a slow one is tried again
+RISES = 1 / 2  # of the difference, at each answer that is slower than what was expected
 REMEMBERED = 1_000
 
 
