@@ -1,15 +1,17 @@
 """Which instances are so much worse than their peers that no request is sent to them for a while. Pure.
 
 The idea is Envoy's outlier detection (envoyproxy.io, "Outlier detection"): passive, by what happens to requests, and
-relative. What all instances suffer from is nobody's fault, and leaving them out would help nobody. So a failure counts
-only if a peer answered a request of the same kind meanwhile: while somebody holds SQLite's write lock, no instance
-answers a write and all answer reads. Two rules, since a hung instance gives no latency to compare:
+relative. What all instances suffer from is nobody's fault, and leaving one out would make it worse. So a failure
+counts against an instance only if it answered nothing of that kind (a read, a write) meanwhile and a peer did: while
+somebody holds SQLite's write lock, nobody answers writes; under overload, everybody answers some. Two rules, since one
+that hangs gives no latency to compare:
 
-    hung    FAILURES attempts of one kind in a row without an answer
-    slow    the median of the last SAMPLES reads far above that of the peers
+    hung    FAILURES such attempts of one kind in a row
+    slow    the median of the last SAMPLES reads is far above that of the instance in the middle
 
-Never more than half are left out: the others have to carry the load. All times are seconds on a monotonic clock that
-the caller reads.
+Never more than half are left out: the others have to carry the load.
+
+All times are seconds on a monotonic clock that the caller reads.
 """
 
 import statistics
@@ -23,6 +25,7 @@ ANSWERS = 64
 AT_ONCE_S = 0.1  # a peer that answers so soon after the failure would have answered during it
 WINDOW_S = 10.0  # older reads say nothing about now
 SLOWER_TIMES, SLOWER_S = 3.0, 0.1  # both: neither 1 ms instead of 0.3 nor 600 instead of 500 is worth an ejection
+BUSY_S = 0.25  # where this is usual, there is too much to do, and not one that is slow
 MOST_TIMES = 10
 
 
@@ -53,6 +56,10 @@ class _History:
         recent = [read.ended_at - read.began_at for read in self.reads if read.ended_at > now - WINDOW_S]
         return statistics.median(recent) if len(recent) == SAMPLES else None
 
+    def answered_during(self, attempt: Attempt, and_s: float = 0.0) -> bool:
+        """Whether it answered a request of the same kind meanwhile, or until `and_s` seconds later."""
+        return any(attempt.began_at <= at <= attempt.ended_at + and_s for at in self.answers[attempt.read])
+
 
 @dataclass(frozen=True)
 class Ejection:
@@ -81,6 +88,7 @@ class Outliers:
         return frozenset(target for target, ejection in self._ejections.items() if ejection.until > now)
 
     def note(self, attempt: Attempt) -> None:
+        """Attempts of one request: those that were answered first, since they are what the others are judged by."""
         history = self._histories.get(attempt.target)
         if history is None:
             return
@@ -89,7 +97,7 @@ class Outliers:
         if attempt.answered:
             history.answers[attempt.read].append(attempt.ended_at)
             history.in_a_row[attempt.read] = 0
-        elif self._a_peer_answered_during(attempt):
+        elif not history.answered_during(attempt) and self._a_peer_answered_during(attempt):
             history.in_a_row[attempt.read] += 1
 
     def judge(self, now: float) -> dict[str, str]:
@@ -106,13 +114,11 @@ class Outliers:
         if mine is None:
             return None
         usual = statistics.median_low(known)  # of two, the faster one
-        slow = mine > SLOWER_TIMES * usual and mine > usual + SLOWER_S
+        slow = mine > SLOWER_TIMES * usual and mine > usual + SLOWER_S and usual < BUSY_S
         return f"{mine * 1000:.0f} ms for a read, and {usual * 1000:.0f} elsewhere" if slow else None
 
     def _a_peer_answered_during(self, attempt: Attempt) -> bool:
-        peers = (peer for peer in self._peers[attempt.target] if peer != attempt.target)
-        answers = (at for peer in peers for at in self._histories[peer].answers[attempt.read])
-        return any(attempt.began_at <= at <= attempt.ended_at + AT_ONCE_S for at in answers)
+        return any(self._histories[peer].answered_during(attempt, AT_ONCE_S) for peer in self._peers[attempt.target])
 
     def _eject(self, target: str, now: float) -> bool:
         out = self.ejected(now)
