@@ -1,11 +1,13 @@
 """Instances that hang, are slow or have enough to do: what it costs, and whom."""
 
+import socket
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from chassis.instance import Instance
 from gateway.testing import Answer, eventually
 
 TRY_MS, WHOLE_MS = 100, 12_000
@@ -64,6 +66,19 @@ def test_a_hung_instance_costs_no_request(upstream, released, shop, method, path
         assert door.ask(f"/api/shop{path}", method, headers, b"%d" % number).status == 200
     assert {seen.headers["x-request-timeout-ms"] for seen in stuck.seen} == {str(TRY_MS + 50)}
     assert {seen.method for seen in stuck.seen} == {method}
+
+
+def test_nor_does_one_that_does_not_even_read(upstream, discovery, shop):
+    """A stopped process: the kernel takes connections for it, and what fits into its buffers."""
+    well = upstream()
+    door = shop(well, MAX_BODY_BYTES="20000000")
+    with socket.create_server(("127.0.0.1", 0)) as stopped:
+        with door.reload():
+            known = [*discovery.known["shop"], Instance("stopped", "shop", *stopped.getsockname())]
+            discovery.listeners["shop"](known)
+        for _ in range(4):
+            assert door.ask("/api/shop/x", "PUT", body=b"x" * 20_000_000).status == 200
+    assert {seen.headers["x-request-timeout-ms"] for seen in well.seen} == {str(TRY_MS + 50)}, "the second try had it"
 
 
 @pytest.mark.parametrize(("method", "path", "headers"), ONCE)
