@@ -85,7 +85,7 @@ def _add_key(database: Database, activation_s: float, only_the_first: bool = Fal
         number = 1 if only_the_first else newest + 1
         kid = f"{number}-{jwk['x'][:12]}"
         public = json.dumps({**jwk, "kid": kid, "alg": "ES256", "use": "sig"})
-        active_from = utc_now() + timedelta(seconds=activation_s)
+        active_from = database.now() + timedelta(seconds=activation_s)
         key = SigningKey(number=number, kid=kid, private_pem=pem, public_jwk=public, active_from=active_from)
         session.add(key)
     return key
@@ -94,8 +94,8 @@ def _add_key(database: Database, activation_s: float, only_the_first: bool = Fal
 def _signer(database: Database) -> tuple[str, str]:
     """The key that signs now: its kid and its private half."""
     ensure_first_key(database)
+    now = database.now()
     with database.reading() as session:
-        now = utc_now()
         keys = _newest_first(session)
         # With a clock that is behind that of the replica which made the first key, none is active: take that one.
         key = next((key for key in keys if key.active_from <= now), keys[-1])

@@ -67,8 +67,9 @@ def refresh(database: Database, token: str, lifetime: timedelta, grace: timedelt
 
     The family is locked first, as signing out does, so the two wait for each other and never in a circle.
     """
+    now = database.now()
     with database.transaction() as session:
-        signed_in = _renew(session, hash_refresh_token(token), lifetime, grace)
+        signed_in = _renew(session, hash_refresh_token(token), lifetime, grace, now)
     if signed_in is None:  # raised only now: ending the family has to be committed
         raise Unauthenticated("this refresh token does not work any more; sign in again")
     return signed_in
@@ -112,8 +113,7 @@ def forget_expired_tokens(session: Session) -> None:
     session.execute(delete(RefreshToken).where(RefreshToken.expires_at < utc_now()))
 
 
-def _renew(session: Session, token_hash: str, lifetime: timedelta, grace: timedelta) -> SignedIn | None:
-    now = utc_now()
+def _renew(session: Session, token_hash: str, lifetime: timedelta, grace: timedelta, now: datetime) -> SignedIn | None:
     of_token = select(RefreshToken.family_id).where(RefreshToken.token_hash == token_hash)
     family = session.scalar(select(Family).where(Family.id.in_(of_token)).with_for_update())
     token = session.get(RefreshToken, token_hash) if family else None

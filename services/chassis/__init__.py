@@ -16,7 +16,7 @@ Reading order, as a request meets the files:
     schemas.py       shapes that several services share   paging.py   lists in pages
     idempotency.py   the same key twice is one effect
     database.py      engine and `transaction()`     migrate.py    Alembic
-    database_errors.py   what a database's refusal means
+    database_errors.py   what a database's refusal means    clock.py   whose clock counts
     outbox.py        events out: written with the change, relayed after it (relay.py)
     inbox.py         events in: each has effect once
     discovery.py     who is healthy                 balancing.py  which of them is asked; load.py

@@ -15,11 +15,12 @@ time-out is; an immediate one waits its turn. PostgreSQL is chosen by its URL; n
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, current_app
 from sqlalchemy import (
@@ -33,22 +34,22 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    func,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from chassis import database_errors, deadline
+from chassis.clock import SharedClock, utc_now
 from chassis.errors import Unavailable
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
 BUSY_TIMEOUT_S = 8  # more than the 5 s for which a process that hangs may hold SQLite's write lock
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -74,11 +75,19 @@ class Database:
         self.outbox: Any = None  # set by chassis.relay.use_outbox; publish() finds it by the session
         # Writers of one process queue here instead of in SQLite's busy handler, which polls and is unfair.
         self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
+        self._read_only = False  # SQLite: files were opened while they could not be written
+        self._reopening = threading.Lock()
+        self.now = utc_now if self.engine.name == "sqlite" else SharedClock(self._server_time).now
+        """Now, by the clock that all replicas share: the server's. With SQLite all are on one machine."""
+        if self._writers is not None:
+            event.listen(self.engine, "handle_error", self._note_read_only)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A read-write transaction for Core statements; what it publishes is relayed once it has committed."""
         callbacks: list[Callable[[], None]] = []
+        if self._read_only:
+            self._reopen()
         with _in_plain_words(), self._turn(), self.engine.connect() as connection:
             connection.info.update(outbox=self.outbox, after_commit=callbacks)
             with connection.begin():
@@ -95,6 +104,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only view for Core statements; nothing written in it is kept."""
+        if self._read_only:
+            self._reopen()
         with _in_plain_words(), self.engine.connect().execution_options(souk_read=True) as connection:
             yield connection
 
@@ -113,13 +124,34 @@ class Database:
             return False
         return True
 
+    def _server_time(self) -> datetime:
+        with self.reading() as session:
+            return session.scalars(select(func.clock_timestamp())).one()
+
+    def _note_read_only(self, context: ExceptionContext) -> None:
+        self._read_only = self._read_only or database_errors.is_read_only(context.original_exception)
+
+    def _reopen(self) -> None:
+        """Close all files, then open them anew.
+
+        SQLite opens a file that it may not write for reading alone, and stays with that; so do all connections of
+        a process while one of them is open, since they share the mapped -shm file. So newcomers wait here until
+        those inside have left.
+        """
+        with self._reopening:
+            if self._read_only:
+                deadline_at = time.monotonic() + BUSY_TIMEOUT_S
+                while cast(QueuePool, self.engine.pool).checkedout() and time.monotonic() < deadline_at:
+                    time.sleep(0.01)
+                self.engine.dispose()
+                self._read_only = False
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if self._writers is None:
             yield
             return
-        left_s = deadline.remaining_s()
-        if not self._writers.acquire(timeout=BUSY_TIMEOUT_S if left_s is None else min(BUSY_TIMEOUT_S, left_s)):
+        if not self._writers.acquire(timeout=deadline.at_most_s(BUSY_TIMEOUT_S)):
             raise Unavailable(database_errors.LOCKED)
         try:
             yield
@@ -196,7 +228,6 @@ def make_engine(url: str, patient: bool = False) -> Engine:
     )  # fmt: skip
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "handle_error", _reopen_if_read_only)
     return engine
 
 
@@ -212,13 +243,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     reads = connection.get_execution_options().get("souk_read", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _reopen_if_read_only(context: ExceptionContext) -> None:
-    # A file that could not be written when it was opened stays read-only for that connection, for ever: this lets
-    # the pool open all of them anew.
-    if database_errors.is_read_only(context.original_exception):
-        context.is_disconnect = True
 
 
 def use_database(app: Flask, settings: ChassisSettings) -> Database:

@@ -17,6 +17,12 @@ def set_deadline(budget_ms: float | None) -> None:
     _ends_at.set(None if budget_ms is None else time.monotonic() + budget_ms / 1000)
 
 
+def at_most_s(seconds: float) -> float:
+    """How long to wait for something: `seconds`, or what is left if that is less; zero when it is over."""
+    ends_at = _ends_at.get()
+    return seconds if ends_at is None else max(0.0, min(seconds, ends_at - time.monotonic()))
+
+
 def remaining_s() -> float | None:
     """Seconds that are left, above zero; None without a limit. Raises DeadlinePassed when it is over."""
     ends_at = _ends_at.get()

@@ -54,7 +54,7 @@ _active: Fault | None = None
 def point(name: str) -> None:
     """A place between two steps where a death must lose nothing."""
     if _active is not None and _active.name == "kill" and _active.point == name:
-        log.warning("killed on purpose", point=name)
+        log.warning("killed on purpose", point=name, pid=os.getpid())
         os.kill(os.getpid(), signal.SIGKILL)
 
 

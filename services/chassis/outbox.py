@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from chassis import faults
-from chassis.database import UtcDateTime, after_commit, connection_of, utc_now
+from chassis.database import UtcDateTime, after_commit, connection_of
 from chassis.trace import current_trace
 
 metadata = MetaData()
@@ -95,7 +95,7 @@ def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[
     outbox = connection.info["outbox"]
     if outbox is None or not (subscribers := outbox.routes.get(type_)):
         return
-    now, trace, event_id = utc_now(), current_trace.get(), str(uuid.uuid4())
+    now, trace, event_id = outbox.database.now(), current_trace.get(), str(uuid.uuid4())
     event = {
         "specversion": "1.0",
         "id": event_id,

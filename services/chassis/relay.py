@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Integer, bindparam, exists, or_, select, upda
 from chassis import faults
 from chassis.background import Periodic, add_background
 from chassis.calls import Calls
-from chassis.database import Database, UtcDateTime, utc_now
+from chassis.database import Database, UtcDateTime
 from chassis.errors import Problem
 from chassis.outbox import Delivery, deliveries
 from chassis.outbox_routes import outbox_routes
@@ -158,10 +158,10 @@ class Relay:
     def _anything_due(self, ready: list[str]) -> bool:
         # A look without the write lock: most rounds end here, or only record.
         with self.database.read() as connection:
-            return connection.execute(_ANYTHING_DUE, {"now": utc_now(), "names": ready}).first() is not None
+            return connection.execute(_ANYTHING_DUE, {"now": self.database.now(), "names": ready}).first() is not None
 
     def _claim(self, connection: Connection, ready: list[str]) -> list[Delivery]:
-        now = utc_now()
+        now = self.database.now()
         claimed: list[Delivery] = []
         for name in ready:
             places = max(0, IN_FLIGHT - self._in_flight[name])
@@ -244,10 +244,10 @@ class Relay:
             if not outcome.sent:
                 self._record_failure(connection, outcome)
         if sent := [outcome.delivery.seq for outcome in outcomes if outcome.sent]:
-            connection.execute(_SENT, {"seqs": sent, "now": utc_now()})
+            connection.execute(_SENT, {"seqs": sent, "now": self.database.now()})
 
     def _record_failure(self, connection: Connection, outcome: Outcome) -> None:
-        delivery, now = outcome.delivery, utc_now()
+        delivery, now = outcome.delivery, self.database.now()
         tries = delivery.tries + outcome.counts
         # No row remembers how often a subscriber was away, so the age of the row stands for it.
         age_s = max(0.0, (now - delivery.created_at).total_seconds())

@@ -57,9 +57,14 @@ class _ToStructlog(logging.Handler):
 class _Output:
     """Standard output as structlog wants it. A disk that is full costs lines, and not the request that logs them."""
 
+    _gap = ""
+
     def write(self, text: str) -> None:
-        with suppress(OSError):
-            sys.stdout.write(text)
+        try:
+            sys.stdout.write(self._gap + text)
+            self._gap = ""
+        except OSError:
+            self._gap = "\n"  # half a line may stand there
 
     def flush(self) -> None:
         with suppress(OSError):

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException
 
 from chassis import deadline
+from chassis.clock import Age
 from chassis.errors import (
     BY_STATUS,
     DeadlinePassed,
@@ -49,6 +50,7 @@ def _no_constant(name: str) -> Any:
 LONGEST_BUDGET_MS = 3_600_000
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+_gateway_age = Age()
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
 
 
@@ -106,12 +108,12 @@ def _has_body() -> bool:
 def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float) -> None:
     """Answering a request whose client has given up helps nobody; those behind it need the time.
 
-    The queue of this process is measured here. `X-Request-Start` is the gateway's wall clock in seconds, which holds
-    on the same machine only. It counts what was lost before, also a first attempt on an instance that hung; so it
-    sheds only what the gateway itself no longer waits for.
+    The queue of this process is measured here. `X-Request-Start` is the gateway's wall clock in seconds. It counts what
+    was lost before, also a first attempt on an instance that hung; so it sheds only what the gateway itself no longer
+    waits for.
     """
     started = request.headers.get("X-Request-Start", type=float)
-    given_up = started is not None and (time.time() - started) * 1000 > budget_ms
+    given_up = started is not None and _gateway_age.of(started) * 1000 > budget_ms
     if given_up or waited_s() * 1000 > settings.shed_after_ms:
         SHED_REQUESTS.labels(settings.service).inc()
         raise Unavailable("too many requests are waiting; try again later", retry_after=1)

@@ -7,7 +7,7 @@ Giving back what was taken is the business of inventory and payments, on `order.
 from sqlalchemy import bindparam, select
 
 from chassis import faults
-from chassis.database import Database, utc_now
+from chassis.database import Database
 from chassis.inbox import Event, first_delivery
 from chassis.outbox import publish
 from orders.domain import OPEN, Reason, State
@@ -63,7 +63,7 @@ def _finish(database: Database, event: Event, to: State, reason: Reason | None =
 def cancel_overdue(database: Database) -> bool:
     """Cancel orders whose deadline has passed. True when there may be more of them."""
     with database.read() as connection:
-        order_ids = connection.scalars(_OVERDUE, {"now": utc_now()}).all()
+        order_ids = connection.scalars(_OVERDUE, {"now": database.now()}).all()
     if order_ids:
         faults.point("deadline.found")
         with database.write() as connection:

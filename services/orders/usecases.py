@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, insert, select, tuple_
 
-from chassis.database import Database, utc_now
+from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Unprocessable
 from chassis.idempotency import Answer, Key, store
 from chassis.identity import Caller
@@ -46,7 +46,7 @@ def place_order(
     admission.check()
     quantities = merge_quantities((line.sku, line.quantity) for line in wanted.lines)
     lines, currency = price(quantities, catalog.products(list(quantities)))
-    now, order_id = utc_now(), str(uuid.uuid4())
+    now, order_id = database.now(), str(uuid.uuid4())
     order = {
         "id": order_id, "customer_id": customer.id, "state": State.PENDING, "reason": None, "currency": currency,
         "total_cents": sum(line.total_cents for line in lines), "card": wanted.payment.card,

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, and_, bindparam, or_, select, update
 
-from chassis.database import Database, UtcDateTime, utc_now
+from chassis.database import Database, UtcDateTime
 from chassis.outbox import publish
 from chassis.telemetry import log
 from payments.clients import Bank
@@ -81,7 +81,7 @@ def claim_due(database: Database, places: int, claim_s: float) -> list[Job]:
     A conditional UPDATE, so of two workers one gets a payment, in any replica. A claim that is still there
     when it has expired was never settled: its worker may have sent something, so the payment is in doubt now.
     """
-    now = utc_now()
+    now = database.now()
     with database.read() as connection:  # most looks of a quiet service end here, without the write lock
         if connection.execute(_DUE, {"now": now, "places": 1}).first() is None:
             return []
@@ -113,12 +113,13 @@ def settle(database: Database, job: Job, answer: Answer) -> bool:
 
     True when the bank has to be asked again, now or later.
     """
+    now = database.now()
     with database.write() as connection:
         payment = lock(connection, job.order_id)
         mine = payment.claim == job.claim
         to = answered(standing_of(payment), answer, mine)
         back_off = timedelta(seconds=back_off_s(payment.tries))
-        change(connection, payment, to, utc_now() + back_off if mine and to.state == job.state else None)
+        change(connection, payment, to, now, now + back_off if mine and to.state == job.state else None)
     return to.state in OPEN
 
 
@@ -127,7 +128,9 @@ def lock(connection: Connection, order_id: str) -> Row[Any]:
     return connection.execute(_LOCK, {"about": order_id}).one()
 
 
-def change(connection: Connection, payment: Row[Any], to: Standing, next_at: datetime | None = None) -> None:
+def change(
+    connection: Connection, payment: Row[Any], to: Standing, now: datetime, next_at: datetime | None = None
+) -> None:
     """Let the payment stand like this from now on. A new state tells everybody, and forgets the card.
 
     next_at: when the bank is to be asked again, if it is.
@@ -139,7 +142,7 @@ def change(connection: Connection, payment: Row[Any], to: Standing, next_at: dat
     if next_at is not None:
         values |= {"next_at": next_at}
     if to.state != before.state:
-        now, reason = utc_now(), REASONS.get(to.state)
+        reason = REASONS.get(to.state)
         values |= {"state": to.state, "reason": reason, "card": None, "tries": 0, "next_at": now, "updated_at": now}
     connection.execute(_CHANGE, {"about": payment.order_id, **values})
     if to.state == before.state:

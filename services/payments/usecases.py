@@ -4,12 +4,13 @@ No use case here waits for the bank but `charge_now`; the others leave a row for
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from chassis.database import Database, after_commit, insert_new, utc_now
+from chassis.database import Database, after_commit, insert_new
 from chassis.errors import Conflict, DeadlinePassed, Forbidden, NotFound, Unavailable
 from chassis.identity import Caller
 from chassis.inbox import Event, first_delivery
@@ -29,7 +30,7 @@ def payment_requested(database: Database, wake: Callable[[], None], event: Event
     with database.write() as connection:
         if not first_delivery(connection, event):
             return
-        row = _row(wanted.order_id, State.PENDING) | wanted.model_dump()
+        row = _row(wanted.order_id, State.PENDING, database.now()) | wanted.model_dump()
         if insert_new(connection, payments, row):
             after_commit(connection, wake)
             return
@@ -41,15 +42,15 @@ def payment_requested(database: Database, wake: Callable[[], None], event: Event
 
 def order_cancelled(database: Database, wake: Callable[[], None], event: Event) -> None:
     """Give the payment up: void, mark or refund it; without one yet, see to it that the late one charges nothing."""
-    order_id = OrderCancelled.model_validate(event.data).order_id
+    order_id, now = OrderCancelled.model_validate(event.data).order_id, database.now()
     with database.write() as connection:
         if not first_delivery(connection, event):
             return
-        tombstone = _row(order_id, State.VOIDED) | {"cancelled": True, "reason": Reason.ORDER_CANCELLED}
+        tombstone = _row(order_id, State.VOIDED, now) | {"cancelled": True, "reason": Reason.ORDER_CANCELLED}
         if insert_new(connection, payments, tombstone):
             return
         payment = lock(connection, order_id)
-        change(connection, payment, domain.cancelled(standing_of(payment)))
+        change(connection, payment, domain.cancelled(standing_of(payment)), now)
         after_commit(connection, wake)
 
 
@@ -99,8 +100,8 @@ def forget_tombstones(session: Session, older_than: Any) -> None:
     session.execute(delete(Payment).where(*old))
 
 
-def _row(order_id: str, state: State) -> dict[str, Any]:
-    now, trace = utc_now(), current_trace.get()
+def _row(order_id: str, state: State, now: datetime) -> dict[str, Any]:
+    trace = current_trace.get()
     return {
         "order_id": order_id, "state": state, "cancelled": False, "in_doubt": False, "tries": 0, "next_at": now,
         "traceparent": trace.header() if trace else None, "created_at": now, "updated_at": now,

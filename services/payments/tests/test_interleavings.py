@@ -17,7 +17,6 @@ from chassis.database import utc_now
 from chassis.inbox import inbox
 from chassis.outbox import deliveries
 from chassis.testing import published
-from payments import settling, usecases
 from payments.models import Payment
 from payments.settling import Job, ask, claim_due, settle
 from payments.tests.helpers import DECLINED, GOOD, LossyBank, MemoryBank, cancelled, database_of, requested, take
@@ -145,10 +144,9 @@ def published_types(app: Flask) -> list[str]:
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(app):
     passed, start = [0.0], utc_now()
-    for module in (settling, usecases):
-        monkeypatch.setattr(module, "utc_now", lambda: start + timedelta(seconds=passed[0]))
+    database_of(app).now = lambda: start + timedelta(seconds=passed[0])
     return passed
 
 
