@@ -24,6 +24,8 @@ USAGE = "usage: python -m registry serve"
 MAX_CONNECTIONS = 20_000
 BACKLOG = 4096
 KEEP_ALIVE_S = 180  # longer than clients keep an idle connection, so that they close it and never we
+# As good as nothing, but a timer: `sleep(0)` would queue behind every watcher that has just been woken.
+A_TURN_S = 1e-6
 
 log = logging.getLogger("registry")
 
@@ -78,7 +80,7 @@ class Worker(GeventWorker):
         """After each answer it is the others' turn: gevent changes over only where a read has to wait, and
         a client that asks again at once would keep all others waiting for as long as it likes."""
         super().handle_request(*request)
-        gevent.sleep(0)
+        gevent.sleep(A_TURN_S)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """A polite stop would wait for answers that are held for minutes; watchers ask again anyway."""
