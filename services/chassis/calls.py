@@ -6,16 +6,15 @@ only where that is safe and the budget allows it, and is not made at all while t
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import requests
 from flask import Flask, current_app
 from prometheus_client import Counter
 
 from chassis import deadline
 from chassis.background import add_background
-from chassis.connections import NETWORK_ERRORS, Connections, is_timeout, was_never_sent
+from chassis.connections import NETWORK_ERRORS, Connections, Reply, Request, is_timeout, make_request, was_never_sent
 from chassis.discovery import FIRST_ANSWER_S, Discovery, make_discovery
 from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable
 from chassis.instance import Instance
@@ -41,9 +40,7 @@ Token = Literal["service", "user"]
 class _Call:
     """One call of a caller, however many attempts it takes."""
 
-    method: str
-    path: str
-    content: dict[str, Any]
+    request: Request
     key: str | None
     repeatable: bool
     ends_at: float
@@ -62,7 +59,7 @@ class NobodyHealthy(Unavailable):
 class _Failed(Exception):
     """An answer that says that the target is not well: 5xx."""
 
-    def __init__(self, response: requests.Response) -> None:
+    def __init__(self, response: Reply) -> None:
         self.response = response
 
 
@@ -107,7 +104,7 @@ class Calls:
         timeout_s: float | None = None,
         token: Token | None = None,
         user_token: str | None = None,
-    ) -> requests.Response:
+    ) -> Reply:
         """The answer, also one with an error status; `raise_for_problem` turns that into an exception.
 
         key: calls with the same key go to the same instance under the consistent hash. idempotent: whether
@@ -119,9 +116,7 @@ class Calls:
         """
         headers = {**(headers or {}), **self._own_headers(target, token, user_token)}
         call = _Call(
-            method,
-            path,
-            {"params": params, "json": json, "data": data, "headers": headers},
+            make_request(method, path, headers, params, json, data),
             key,
             method in SAFE_TO_REPEAT if idempotent is None else idempotent,
             time.monotonic() + _time_allowed(timeout_s),
@@ -142,7 +137,7 @@ class Calls:
         self.discovery.close()
         self._connections.close()
 
-    def _guarded(self, target: Target, call: _Call) -> requests.Response:
+    def _guarded(self, target: Target, call: _Call) -> Reply:
         target.budget.note_request()
         instances = self.discovery.instances(target.name, min(FIRST_ANSWER_S, call.left_s()))
         if not instances:
@@ -156,10 +151,10 @@ class Calls:
             return failed.response
         return response
 
-    def _with_retries(self, target: Target, call: _Call, instances: list[Instance]) -> requests.Response:
+    def _with_retries(self, target: Target, call: _Call, instances: list[Instance]) -> Reply:
         tried: set[str] = set()
         instance = target.pick(instances, call.key, tried)
-        result: requests.Response | Problem = Unavailable()
+        result: Reply | Problem = Unavailable()
         while instance is not None:
             tried.add(instance.id)
             another = call.repeatable and len(tried) <= self._max_retries and len(instances) > len(tried)
@@ -175,24 +170,17 @@ class Calls:
             raise result
         return result
 
-    def _attempt(
-        self, target: Target, call: _Call, instance: Instance, short: bool
-    ) -> tuple[requests.Response | Problem, bool]:
+    def _attempt(self, target: Target, call: _Call, instance: Instance, short: bool) -> tuple[Reply | Problem, bool]:
         """The answer or what went wrong, and whether another instance may be asked.
 
         short: another one can be asked, so this one gets a short try: one that hangs costs little, and leaves enough.
         """
         left_s = min(self._try_s, call.left_s() / 2) if short else call.left_s()
-        headers = {**call.content["headers"], "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
+        headers = {**call.request.headers, "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
+        request, address = replace(call.request, headers=headers), (instance.address, instance.port)
         try:
             with target.load.counting(instance.id):
-                response = self._connections.send(
-                    call.method,
-                    instance.url + call.path,
-                    timeout_s=left_s,
-                    repeatable=call.repeatable,
-                    **{**call.content, "headers": headers},
-                )
+                response = self._connections.send(address, request, timeout_s=left_s, repeatable=call.repeatable)
         except NETWORK_ERRORS as error:
             target.bench.add(instance.id)
             timed_out = is_timeout(error) or time.monotonic() >= call.ends_at
@@ -216,14 +204,14 @@ class Calls:
         return headers
 
 
-def raise_for_problem(response: requests.Response) -> requests.Response:
+def raise_for_problem(response: Reply) -> Reply:
     """The response, if it is no error; else the neighbour's problem as ours, with the same status."""
     if response.status_code < 400:
         return response
     kind = BY_STATUS.get(response.status_code, InternalError)
     try:
         body = response.json()
-    except requests.JSONDecodeError:
+    except ValueError:
         body = None
     body = body if isinstance(body, dict) else {}
     problem = kind(str(body.get("detail") or f"the neighbour answered {response.status_code}"))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import jwt
 from flask import Flask, current_app, g, request
 
-from chassis.calls import Calls
+from chassis.calls import Calls, raise_for_problem
 from chassis.errors import Forbidden, Problem, Unauthenticated, Unavailable
 from chassis.limits import SubjectLimits
 from chassis.service_tokens import ServiceTokens
@@ -207,8 +207,7 @@ def use_identity(
 
     def ask_accounts() -> dict[str, Any]:
         response = calls.request("accounts", "GET", JWKS_PATH, timeout_s=2)
-        response.raise_for_status()
-        return response.json()
+        return raise_for_problem(response).json()
 
     file = settings.souk_home / "cache" / "jwks.json"
     keys = KeySet(fetch or ask_accounts, None if fetch else file)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from chassis.calls import Calls, NobodyHealthy
-from chassis.connections import was_never_sent
+from chassis.connections import Reply, was_never_sent
 from chassis.errors import Problem
 from chassis.resilience import BreakerOpen
 from chassis.telemetry import log
@@ -59,7 +57,7 @@ class Bank:
         return Answer.NOTHING_DONE if refused else Answer.UNCLEAR
 
 
-def _settled(response: requests.Response) -> Answer | None:
+def _settled(response: Reply) -> Answer | None:
     try:
         answer = Answer(response.json()["state"])
     except (ValueError, TypeError, KeyError):
@@ -68,7 +66,4 @@ def _settled(response: requests.Response) -> Answer | None:
 
 
 def _never_sent(problem: Problem) -> bool:
-    cause = problem.__cause__
-    if isinstance(cause, requests.RequestException):
-        return was_never_sent(cause)
-    return isinstance(problem, NobodyHealthy | BreakerOpen)
+    return was_never_sent(problem.__cause__) or isinstance(problem, NobodyHealthy | BreakerOpen)

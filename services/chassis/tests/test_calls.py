@@ -5,10 +5,10 @@ import threading
 from contextvars import copy_context
 
 import pytest
-import requests
 
 from chassis import deadline
 from chassis.calls import Calls, raise_for_problem
+from chassis.connections import Reply
 from chassis.errors import Conflict, DeadlinePassed, Problem, Unavailable
 from chassis.instance import Instance
 from chassis.resilience import Breaker, RetryBudget, SideBench
@@ -472,10 +472,7 @@ def test_who_refused_sits_out_for_a_second():
 
 
 def answer(status, body=b"", **headers):
-    response = requests.Response()
-    response.status_code, response._content = status, body
-    response.headers.update(headers)
-    return response
+    return Reply(status, headers, body)
 
 
 def test_a_neighbours_problem_becomes_ours():
