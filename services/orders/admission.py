@@ -2,7 +2,7 @@
 
 An order is answered long before its work is done: stock, payment and messages follow by events. Under too much load
 that work would pile up out of sight, and take the time of those who come later. By Little's law a bound on the orders
-under way is a bound on how long they take: at 20 orders a second, 300 are 15 s, half of their deadline.
+under way is a bound on how long they take: at 20 orders a second, 200 are 10 s, a third of their deadline.
 """
 
 import threading

@@ -20,5 +20,5 @@ class Settings(ChassisSettings):
     sweep_s: float = Field(default=1.0, gt=0)
     """How often a replica looks for orders whose deadline has passed."""
 
-    most_open_orders: int = Field(default=300, ge=1)
+    most_open_orders: int = Field(default=200, ge=1)
     """With so many orders under way, in all replicas together, no further one is taken."""
