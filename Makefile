@@ -1,6 +1,6 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-faults check load bench lock clean
+.PHONY: help setup up down status test test-faults fuzz check load bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
@@ -24,6 +24,9 @@ test: setup  ## all tests, two at a time
 
 test-faults: setup  ## everything is killed, stopped, slowed and filled up under load; half an hour, alone on the machine
 	@$(PYTHON_IN_VENV) -m pytest -q tests/faults -m faults --latency
+
+fuzz: setup  ## what schemathesis finds in every service's API when it looks longer; FUZZ_SEED=2 looks elsewhere
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(PYTHON_IN_VENV) -m pytest -q -n 2 services/tests/test_schemathesis.py
 
 check: setup  ## style, types, import rules, insecure code, vulnerable packages, sizes, links in the docs
 	@$(PYTHON_IN_VENV) -m deploy.checks

@@ -25,7 +25,7 @@ internal = APIBlueprint("keys", __name__, url_prefix="/internal/keys")
 
 @routes.post("/users")
 @routes.input(Register)
-@answers(UserAnswer, 201)
+@answers(UserAnswer, 201, also={409: "there is an account with this e-mail"})
 def register(json_data: Register) -> tuple[dict[str, Any], int]:
     """Open an account; 409 when there is one with this e-mail."""
     user = usecases.register(app_database(), _passwords(), json_data.email, json_data.password, json_data.name)
@@ -35,7 +35,7 @@ def register(json_data: Register) -> tuple[dict[str, Any], int]:
 
 @routes.post("/tokens")
 @routes.input(SignIn)
-@answers(TokensAnswer)
+@answers(TokensAnswer, also={401: "wrong", 429: "too many failures"}, headers=("Cache-Control",))
 def sign_in(json_data: SignIn) -> Response:
     """Sign in with e-mail and password, or stay signed in with a refresh token, which then changes."""
     database, settings, wanted = app_database(), _settings(), json_data
@@ -52,7 +52,7 @@ def sign_in(json_data: SignIn) -> Response:
 
 @routes.delete("/tokens")
 @requires()
-@routes.doc(responses={204: "signed out"})
+@answers(None, 204, "signed out", also={400: "not JSON", 415: "not JSON", 413: "too large", 422: "wrong"})
 def sign_out() -> tuple[str, int]:
     """End the sign-in that `refresh_token` in the body belongs to, or without a body all sign-ins of this user."""
     wanted = parsed(SignOut, request.get_json()) if request.get_data() else SignOut()
@@ -69,7 +69,7 @@ def me() -> dict[str, Any]:
 
 
 @routes.get("/.well-known/jwks.json")
-@answers(KeySetAnswer)
+@answers(KeySetAnswer, headers=("Cache-Control",))
 def key_set() -> Response:
     """The public keys that check access tokens."""
     response = current_app.json.response(keys.key_set(app_database(), _settings().access_token_s))

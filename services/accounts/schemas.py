@@ -2,21 +2,29 @@
 
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from accounts.domain import EMAIL_PATTERN, MAX_PASSWORD, MIN_PASSWORD
 from accounts.models import User
-from chassis.schemas import Answer, Body, Text
+from chassis.schemas import Answer, Body, Readable, Text
 
 
 class Register(Body):
     email: str = Field(pattern=EMAIL_PATTERN, max_length=254)
     password: Text = Field(min_length=MIN_PASSWORD, max_length=MAX_PASSWORD, repr=False)
-    name: Text = Field(pattern=r"\S", max_length=100)  # something to read in it
+    name: Readable = Field(max_length=100)
+
+
+def _only(*names: str) -> dict[str, Any]:
+    """For the OpenAPI page: these members, and none of the others, which may be null."""
+    kinds = {name: {"type": "string" if name in names else "null"} for name in ("email", "password", "refresh_token")}
+    return {"properties": kinds, "required": list(names)}
 
 
 class SignIn(Body):
     """Either an e-mail and a password, or a refresh token."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_only("email", "password"), _only("refresh_token")]})
 
     email: Text | None = Field(default=None, max_length=254)
     password: Text | None = Field(default=None, max_length=MAX_PASSWORD, repr=False)

@@ -28,10 +28,11 @@ from bank.schemas import (
 )
 from chassis.database import app_database
 from chassis.errors import InternalError, PreconditionRequired, Unavailable, Unprocessable
-from chassis.openapi import answers
+from chassis.openapi import IDEMPOTENCY_KEY, answers
 from chassis.paging import OperatorPage
 
 routes = APIBlueprint("bank", __name__)
+KEYED = {409: "the key was used with another body", 428: "no key"}
 
 
 @contextmanager
@@ -54,7 +55,10 @@ def counter() -> Iterator[Behaviour]:
 
 @routes.post("/charges")
 @routes.input(ChargeWanted)
-@answers(ChargeAnswer, 201)
+@answers(
+    ChargeAnswer, 201, also=KEYED, headers=("Idempotency-Replayed",), asks=(IDEMPOTENCY_KEY,),
+    links={"bank.show": {"key": "$response.body#/key"}},
+)  # fmt: skip
 def post_charge(json_data: ChargeWanted) -> Response:
     """Charge a card. Needs an Idempotency-Key; the same key again is the same charge and the same answer."""
     key = _key()
@@ -86,7 +90,9 @@ def show(key: str) -> dict[str, Any]:
 
 @routes.post("/refunds")
 @routes.input(RefundWanted)
-@answers(RefundAnswer, 201)
+@answers(
+    RefundAnswer, 201, also=KEYED | {404: "no such charge"}, headers=("Idempotency-Replayed",), asks=(IDEMPOTENCY_KEY,)
+)
 def post_refund(json_data: RefundWanted) -> Response:
     """Give a charge back. Needs an Idempotency-Key of its own; 404 for an unknown charge, 409 for a declined one."""
     key = _key()

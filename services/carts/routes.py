@@ -27,8 +27,7 @@ def show() -> dict[str, Any]:
 @routes.put("/mine/items/<sku>")
 @requires("customer")
 @routes.input(ItemWanted)
-@answers(CartAnswer)
-@routes.doc(responses={404: "no such product", 409: "50 different products are in the cart already"})
+@answers(CartAnswer, also={409: "50 different products are in the cart already"})
 def put(sku: str, json_data: ItemWanted) -> dict[str, Any]:
     """Set how many pieces of a product are in the cart; answers the cart."""
     cart = usecases.put_item(app_database(), _catalog(), caller().id, sku, json_data.quantity)

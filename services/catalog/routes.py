@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify, request
 
 from catalog import usecases
-from catalog.domain import check_skus, etag_of
+from catalog.domain import SKU, check_skus, etag_of
 from catalog.schemas import (
     CategoriesAnswer,
     ProductAnswer,
@@ -19,16 +19,20 @@ from catalog.settings import Settings
 from chassis.database import app_database
 from chassis.errors import PreconditionFailed
 from chassis.identity import requires
-from chassis.openapi import answers
+from chassis.openapi import IF_MATCH, IF_NONE_MATCH, answers
 from chassis.paging import Page
 from chassis.web import app_settings
 
 routes = APIBlueprint("catalog", __name__, url_prefix="/api/catalog")
+CACHEABLE: Any = {
+    "also": {304: "as in If-None-Match", 412: "not as in If-Match"},
+    "headers": ("ETag", "Cache-Control"), "asks": (IF_MATCH, IF_NONE_MATCH),
+}  # fmt: skip
 
 
 @routes.get("/products")
 @routes.input(ProductsQuery, location="query")
-@answers(ProductsAnswer)
+@answers(ProductsAnswer, **CACHEABLE)
 def index(query_data: ProductsQuery) -> Response:
     """Products by sku; `q` searches in name and description, all its words must occur.
 
@@ -46,7 +50,7 @@ def index(query_data: ProductsQuery) -> Response:
 
 @routes.get("/categories")
 @routes.input(Page, location="query")
-@answers(CategoriesAnswer)
+@answers(CategoriesAnswer, **CACHEABLE)
 def categories(query_data: Page) -> Response:
     """The categories by name, and how many products each has."""
     items, following = usecases.list_categories(app_database(), query_data.limit, query_data.cursor)
@@ -54,7 +58,7 @@ def categories(query_data: Page) -> Response:
 
 
 @routes.get("/products/<sku>")
-@answers(ProductAnswer)
+@answers(ProductAnswer, **CACHEABLE)
 def show(sku: str) -> Response:
     """One product."""
     return _cacheable(product_answer(usecases.get_product(app_database(), sku)))
@@ -63,8 +67,11 @@ def show(sku: str) -> Response:
 @routes.put("/products/<sku>")
 @requires("operator")
 @routes.input(ProductWritten)
-@answers(ProductAnswer)
-@routes.doc(responses={201: "created", 412: "`If-Match` or `If-None-Match` does not hold"})
+@answers(
+    ProductAnswer, also={201: "created", 412: "`If-Match` or `If-None-Match` does not hold"},
+    headers=("ETag", "Content-Location"), asks=(IF_MATCH, IF_NONE_MATCH), paths={"sku": SKU},
+    links={"catalog.show": {"sku": "$request.path.sku"}},
+)  # fmt: skip
 def put(sku: str, json_data: ProductWritten) -> Response:
     """Create (201) or replace (200) a product. `If-Match` with its ETag guards against a lost update."""
     product, created = usecases.put_product(app_database(), sku, json_data, _precondition_holds)

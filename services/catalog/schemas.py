@@ -6,9 +6,8 @@ from pydantic import Field, WithJsonSchema
 
 from catalog.domain import MOST_SKUS, SKU
 from chassis.paging import Page
-from chassis.schemas import Answer, Body, Text
+from chassis.schemas import Answer, Body, Readable, Text
 
-NotBlank = Field(pattern=r"\S")
 MANY_SKUS = {"type": "array", "items": {"type": "string", "pattern": SKU}, "maxItems": MOST_SKUS}
 
 
@@ -23,9 +22,9 @@ class ProductsQuery(Page):
 class ProductWritten(Body):
     """All of a product but its sku, which is in the path."""
 
-    name: Annotated[Text, Field(max_length=120), NotBlank]
+    name: Readable = Field(max_length=120)
     description: Annotated[Text, Field(max_length=2000)] = ""
-    category: Annotated[Text, Field(max_length=40), NotBlank]
+    category: Readable = Field(max_length=40)
     price_cents: int = Field(ge=1, le=100_000_000)
     currency: Literal["EUR"] = "EUR"
 

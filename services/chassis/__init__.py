@@ -14,6 +14,7 @@ Reading order, as a request meets the files:
     deadline.py      how much time is left          trace.py      which request this belongs to
     identity.py      who is asking                  limits.py     how fast they may ask
     schemas.py       shapes that several services share   paging.py   lists in pages
+    openapi.py       what the OpenAPI page says of answers, errors and headers
     idempotency.py   the same key twice is one effect
     database.py      engine and `transaction()`     migrate.py    Alembic
     database_errors.py   what a database's refusal means    clock.py   whose clock counts

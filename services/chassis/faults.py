@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.errors import InternalError, Unprocessable
 from chassis.identity import requires_service
+from chassis.openapi import answers
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
@@ -70,6 +71,7 @@ def _break_request() -> None:
 @faults_routes.put("")
 @requires_service()
 @faults_routes.input(Fault)
+@answers(None, 204)
 def arm(json_data: Fault) -> tuple[str, int]:
     """Break this process from now on. A point that does not exist is refused: nobody would die there."""
     global _active
@@ -83,6 +85,7 @@ def arm(json_data: Fault) -> tuple[str, int]:
 
 @faults_routes.delete("")
 @requires_service()
+@answers(None, 204)
 def disarm() -> tuple[str, int]:
     """Everything works again, but for threads that hang."""
     global _active

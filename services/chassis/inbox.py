@@ -18,6 +18,7 @@ from chassis import faults
 from chassis.database import UtcDateTime, insert_new, utc_now
 from chassis.errors import Unprocessable
 from chassis.identity import requires_service
+from chassis.openapi import answers
 from chassis.telemetry import log
 
 metadata = MetaData()
@@ -62,6 +63,7 @@ events_routes = APIBlueprint("events", __name__)
 @events_routes.post("/events")
 @requires_service()
 @events_routes.input(Event)
+@answers(None, 204, "it has had its effect")
 def receive(json_data: Event) -> tuple[str, int]:
     """204 once the event's effect is committed, for a repeated delivery too; 422 for a type without a handler."""
     handlers: Handlers = current_app.extensions["souk.handlers"]

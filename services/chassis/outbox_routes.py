@@ -1,5 +1,6 @@
 """Looking into the outbox: what is undelivered, what is dead, and one more try for it. For operators' tools."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
@@ -9,20 +10,40 @@ from sqlalchemy import select, update
 from chassis.database import app_database
 from chassis.errors import NotFound
 from chassis.identity import requires_service
+from chassis.openapi import answers
 from chassis.outbox import deliveries
 from chassis.paging import OperatorPage, decode_cursor, paged
-from chassis.schemas import utc_text
+from chassis.schemas import Answer, utc_text
 
 outbox_routes = APIBlueprint("outbox", __name__, url_prefix="/internal/events")
+LARGEST = 2**63 - 1  # what a column takes
 
 
 class EventsQuery(OperatorPage):
     state: Literal["pending", "dead"] = Field(default="pending")
 
 
+class DeliveryAnswer(Answer):
+    seq: int
+    id: str
+    type: str
+    subject: str
+    subscriber: str
+    state: Literal["pending", "dead"]
+    tries: int
+    last_error: str | None
+    created_at: datetime
+
+
+class DeliveriesAnswer(Answer):
+    items: list[DeliveryAnswer]
+    next: str | None
+
+
 @outbox_routes.get("")
 @requires_service()
 @outbox_routes.input(EventsQuery, location="query")
+@answers(DeliveriesAnswer)
 def list_events(query_data: EventsQuery) -> dict[str, Any]:
     """Deliveries that are not done, oldest first."""
     columns: list[Any] = [
@@ -41,8 +62,11 @@ def list_events(query_data: EventsQuery) -> dict[str, Any]:
 
 @outbox_routes.post("/<int:seq>/retry")
 @requires_service()
+@answers(None, 204)
 def retry(seq: int) -> tuple[str, int]:
     """Make a dead delivery pending again, with all its tries."""
+    if seq > LARGEST:
+        raise NotFound("no dead event has a number of more than 64 bits")
     fresh = {"state": "pending", "tries": 0, "not_before": None, "claimed_until": None}
     with app_database().transaction() as session:
         where = (deliveries.c.seq == seq, deliveries.c.state == "dead")

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from chassis.errors import Unprocessable
 
@@ -31,8 +31,18 @@ def _printable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_printable)]
+def _pattern(pattern: str) -> Any:
+    """For the OpenAPI page, which cannot see what a validator does."""
+    return Field(json_schema_extra={"pattern": pattern})
+
+
+Text = Annotated[str, AfterValidator(_printable), _pattern(r"^[^\x00-\x1f\x7f-\x9f]*$")]
 """Text without control characters; any other Unicode is welcome."""
+
+Readable = Annotated[
+    Text, Field(pattern=r"\S"), _pattern(r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0\s][^\x00-\x1f\x7f-\x9f]*$")
+]
+"""Text with something to read in it."""
 
 
 def utc_text(moment: datetime) -> str:

@@ -83,7 +83,14 @@ def _not_json(good: bytes) -> Iterator[BadBody]:
 
 
 def _wrong_shapes(valid: dict[str, Any]) -> Iterator[BadBody]:
-    for name, value in {"a list": [valid], "a string": "text", "a number": 17, "a boolean": True}.items():
+    for name, value in {
+        "a list": [valid],
+        "a string": "text",
+        "a number": 17,
+        "a boolean": True,
+        "null": None,
+        "an empty list": [],
+    }.items():
         yield BadBody(f"{name}, not an object", JSON, json.dumps(value).encode(), 422)
     for name, member in {
         "an unknown member": "surprise",

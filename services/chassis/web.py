@@ -6,11 +6,12 @@ stack trace, no SQL, no address) reaches the client.
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask.json.provider import DefaultJSONProvider
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException
@@ -24,8 +25,10 @@ from chassis.errors import (
     NotFound,
     Problem,
     Unavailable,
+    Unprocessable,
     UnsupportedMediaType,
 )
+from chassis.openapi import use_openapi
 from chassis.queueing import waited_s
 from chassis.settings import ChassisSettings
 from chassis.telemetry import REQUEST_SECONDS, SHED_REQUESTS, log
@@ -38,9 +41,23 @@ class StrictJson(DefaultJSONProvider):
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Raises ValueError, which is answered with 400."""
         try:
-            return super().loads(s, parse_constant=_no_constant, **kwargs)
+            return super().loads(s, parse_constant=_no_constant, parse_float=_number, **kwargs)
         except RecursionError:
             raise ValueError("the JSON is nested too deep") from None
+
+
+def _number(text: str) -> float:
+    """JSON has no integers: 2.0 is 2 (RFC 8259, section 6; JSON Schema), as far as a double is exact."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+class StrictRequest(Request):
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body. `null` is refused: APIFlask would take it for an empty object."""
+        if (value := super().get_json(force=force, silent=silent, cache=cache)) is None and not silent:
+            raise Unprocessable("send a JSON object", errors=[{"field": "_schema", "message": "null is no object"}])
+        return value
 
 
 def _no_constant(name: str) -> Any:
@@ -63,6 +80,7 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
         "service": {"type": "http", "scheme": "bearer", "description": "made by the calling service"},
     }
     app.json = StrictJson(app)
+    app.request_class = StrictRequest
     app.json.sort_keys = False
     app.extensions["souk.body_types"] = (JSON, FORM) if forms else (JSON,)
     app.extensions["souk.settings"] = settings
@@ -74,6 +92,7 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     app.teardown_request(_forget_deadline)
     _answer_errors_as_problems(app)
     _add_operations(app, settings)
+    use_openapi(app)
     return app
 
 
@@ -213,10 +232,12 @@ def _add_operations(app: APIFlask, settings: ChassisSettings) -> None:
 
     if settings.prefix.strip("/"):  # web pages, at "/", have no description of their API
 
+        page = cache(lambda: app.spec)  # made once, when somebody asks: anybody may, as often as they like
+
         @app.get(f"{settings.prefix}/openapi.json")
         @app.doc(hide=True)
         def public_openapi() -> Any:
-            return app.spec
+            return page()
 
 
 def is_ready(app: Flask) -> bool:

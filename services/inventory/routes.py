@@ -9,6 +9,7 @@ from chassis.identity import caller, requires
 from chassis.openapi import answers
 from chassis.paging import OperatorPage
 from inventory import books, counting
+from inventory.domain import SKU
 from inventory.schemas import (
     MovementList,
     MovementsQuery,
@@ -35,8 +36,10 @@ def show(sku: str) -> dict[str, Any]:
 @routes.put("/stock/<sku>")
 @requires("operator")
 @routes.input(StockCounted)
-@answers(StockAnswer)
-@routes.doc(responses={201: "the first stock of this sku", 409: "more pieces are reserved"})
+@answers(
+    StockAnswer, also={201: "the first stock of this sku", 409: "more pieces are reserved"}, paths={"sku": SKU},
+    links={"inventory.show": {"sku": "$request.path.sku"}},
+)  # fmt: skip
 def count(sku: str, json_data: StockCounted) -> tuple[dict[str, Any], int]:
     """Say how many pieces there are, the reserved ones included."""
     stock, created = counting.set_on_hand(app_database(), sku, json_data.on_hand, caller().id)

@@ -10,7 +10,7 @@ from chassis.database import app_database
 from chassis.errors import Forbidden, Unprocessable
 from chassis.idempotency import answer_once, request_key
 from chassis.identity import caller, requires
-from chassis.openapi import answers
+from chassis.openapi import IDEMPOTENCY_KEY, answers
 from chassis.telemetry import log
 from chassis.web import app_settings
 from orders import usecases
@@ -19,12 +19,16 @@ from orders.schemas import OrderAnswer, OrdersAnswer, OrdersQuery, PlaceOrder, o
 from orders.settings import Settings
 
 routes = APIBlueprint("orders", __name__, url_prefix="/api/orders")
+ONE_ORDER = {name: {"order_id": "$response.body#/id"} for name in ("orders.show", "orders.cancel")}
 
 
 @routes.post("")
 @requires("customer")
 @routes.input(PlaceOrder)
-@answers(OrderAnswer, 202, "taken; follow it at Location")
+@answers(
+    OrderAnswer, 202, "taken; follow it at Location", also={409: "the key was used with another body", 428: "no key"},
+    headers=("Location", "Idempotency-Replayed"), asks=(IDEMPOTENCY_KEY,), links=ONE_ORDER,
+)  # fmt: skip
 def place(json_data: PlaceOrder) -> Response:
     """Place an order. Needs an Idempotency-Key. The order goes on by itself: follow `Location`."""
     key = request_key(json_data)
@@ -67,7 +71,7 @@ def show(order_id: str) -> dict[str, Any]:
 
 @routes.post("/<order_id>/cancellation")
 @requires("customer")
-@answers(OrderAnswer, 202)
+@answers(OrderAnswer, 202, also={409: "it is confirmed already"})
 def cancel(order_id: str) -> tuple[dict[str, Any], int]:
     """Cancel the order; 409 when it is confirmed already. Asking again is harmless."""
     return order_answer(*usecases.cancel_order(app_database(), caller(), order_id)), 202

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from chassis.paging import OperatorPage
 from chassis.schemas import Answer, Body, utc_text
+from orders.domain import TEST_CARDS
 
 Sku = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
 
@@ -20,7 +21,7 @@ class LineWanted(Body):
 
 
 class Payment(Body):
-    card: str = Field(pattern=r"^[0-9]{12,19}$", repr=False)
+    card: str = Field(pattern=r"^[0-9]{12,19}$", repr=False, json_schema_extra={"enum": [*TEST_CARDS]})
 
 
 class PlaceOrder(Body):

@@ -37,8 +37,7 @@ def index(query_data: OperatorPage) -> dict[str, Any]:
 @internal_routes.post("/charges")
 @requires_service()
 @internal_routes.input(ChargeNow)
-@answers(ChargeNowAnswer, 201)
-@internal_routes.doc(responses={402: "declined", 409: "another charge has this reference", 504: "no clear answer"})
+@answers(ChargeNowAnswer, 201, also={402: "declined", 409: "another charge has this reference", 504: "no clear answer"})
 def charge(json_data: ChargeNow) -> tuple[dict[str, Any], int]:
     """Charge while the caller waits, idempotent by `reference`; for the laboratory. Orders never come this way."""
     return usecases.charge_now(current_app.extensions["payments.bank"], json_data), 201

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chassis.schemas import Answer, Body, Text, utc_text
+from chassis.schemas import Answer, Body, utc_text
 from payments.models import Payment
 
 MOST_CENTS = 10**15
 
-Id = Annotated[Text, StringConstraints(min_length=1, max_length=64)]
+# It goes on as the bank's key: in a header, and in a path.
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,64}$")]
 Cents = Annotated[int, Field(ge=0, le=MOST_CENTS)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Card = Annotated[str, Field(pattern=r"^[0-9]{12,19}$", repr=False)]

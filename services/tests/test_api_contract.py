@@ -140,6 +140,20 @@ def test_the_openapi_page_is_public_below_the_services_prefix(shop, name):
 
 
 @pytest.mark.parametrize("name", APPS)
+def test_the_openapi_page_describes_every_error_as_problem_details(shop, name):
+    page = shop.clients[name].get("/openapi.json").json
+    for operation in (operation for path in page["paths"].values() for operation in path.values()):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"503", "504"} <= set(errors)
+        assert ("security" in operation) <= ("401" in errors)
+        assert ("requestBody" in operation) <= ({"400", "413", "415", "422"} <= set(errors))
+        for answer in errors.values():
+            assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            assert {"X-Trace-Id", "X-Served-By"} <= set(answer["headers"])
+    assert "ValidationError" not in page["components"]["schemas"]
+
+
+@pytest.mark.parametrize("name", APPS)
 def test_every_answer_names_its_instance_and_its_trace(shop, name):
     client = shop.clients[name]
     for path in ("/healthz", "/nowhere", "/openapi.json"):
