@@ -231,7 +231,6 @@ def _add_operations(app: APIFlask, settings: ChassisSettings) -> None:
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     if settings.prefix.strip("/"):  # web pages, at "/", have no description of their API
-
         page = cache(lambda: app.spec)  # made once, when somebody asks: anybody may, as often as they like
 
         @app.get(f"{settings.prefix}/openapi.json")

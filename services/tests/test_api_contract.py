@@ -148,7 +148,9 @@ def test_the_openapi_page_describes_every_error_as_problem_details(shop, name):
         assert ("security" in operation) <= ("401" in errors)
         assert ("requestBody" in operation) <= ({"400", "413", "415", "422"} <= set(errors))
         for answer in errors.values():
-            assert answer["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            assert answer["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
             assert {"X-Trace-Id", "X-Served-By"} <= set(answer["headers"])
     assert "ValidationError" not in page["components"]["schemas"]
 
