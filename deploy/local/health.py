@@ -1,5 +1,7 @@
 """What the registry says: Consul's HTTP API, as far as the command line needs it."""
 
+import json
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from deploy.local.settings import Settings
 if TYPE_CHECKING:
     import requests
 
+MOST_BYTES = 32_000_000
 ORDER = ("passing", "warning", "critical")
 
 
@@ -24,15 +27,19 @@ class Registered:
 
 
 def registered(settings: Settings, timeout_s: float = 2) -> list[Registered] | None:
-    """All instances that the registry knows; None when it cannot be asked."""
+    """All instances that the registry knows; None when it cannot be asked, or answers what makes no sense."""
     import requests
 
     try:
         with http() as session:
             services = _get(session, f"{settings.registry_url}/v1/agent/services", timeout_s)
             checks = _get(session, f"{settings.registry_url}/v1/agent/checks", timeout_s)
-    except (requests.RequestException, ValueError):
+        return _read(services, checks)
+    except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _read(services: dict, checks: dict) -> list[Registered]:
     worst: dict[str, str] = {}
     for check in checks.values():
         owner, status = check["ServiceID"], check["Status"]
@@ -44,9 +51,15 @@ def registered(settings: Settings, timeout_s: float = 2) -> list[Registered] | N
 
 
 def _get(session: "requests.Session", url: str, timeout_s: float) -> dict:
-    answer = session.get(url, timeout=timeout_s)
-    answer.raise_for_status()
-    return answer.json()
+    ends_at = time.monotonic() + timeout_s
+    body = b""
+    with session.get(url, timeout=timeout_s, stream=True) as answer:
+        answer.raise_for_status()
+        for piece in answer.iter_content(65_536):
+            body += piece
+            if len(body) > MOST_BYTES or time.monotonic() > ends_at:
+                raise ValueError("an answer without end")
+    return json.loads(body)
 
 
 def answers(url: str, timeout_s: float = 2) -> int | None:
@@ -55,6 +68,8 @@ def answers(url: str, timeout_s: float = 2) -> int | None:
 
     try:
         with http() as session:
-            return session.get(url, timeout=timeout_s, allow_redirects=False).status_code
+            answer = session.get(url, timeout=timeout_s, allow_redirects=False, stream=True)
+            with answer:
+                return answer.status_code
     except requests.RequestException:
         return None

@@ -34,7 +34,7 @@ def instances(system: System, service: str, which: str | None = None) -> list[tu
         return [(row["id"], f"http://{row['address']}:{row['port']}")]
     known = registered(system.settings)
     if known is None:
-        raise Refused(f"the registry does not answer at {system.settings.registry_url}: `souk status` shows why")
+        raise Refused(f"nothing sensible from the registry at {system.settings.registry_url}: `souk status` shows why")
     healthy = [i for i in known if i.service == service and i.health != "critical"]
     if not healthy:
         raise Refused(f"no instance of {service} is healthy: `souk status` shows why")

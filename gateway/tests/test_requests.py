@@ -2,6 +2,7 @@
 
 import json
 import re
+from random import Random
 
 import pytest
 
@@ -38,6 +39,23 @@ def test_internal_paths_are_not_found_in_any_spelling(shop):
         assert (path, reply.status) == (path, 404)
         assert reply.headers["content-type"] == "application/problem+json"
         assert reply.json["status"] == 404
+    assert shop.seen == []
+
+
+def spelled(random, name):
+    """One of the many ways to write `/name/events`."""
+    letters = "".join(random.choice((c, c.upper(), f"%{ord(c):02x}", f"%{ord(c.upper()):02X}")) for c in name)
+    slash = random.choice(("/", "//", "/./", "/%2e/", "%2f", "%2F/", "/x/../", "/x/%2e%2E/", "/a/b/..//../"))
+    before = random.choice(("", "/api/orders/../..", "/api/%2e%2e", "/static/..", "/."))
+    after = random.choice(("", "/", "/events", "%2fevents", "//events", ";a", "?a=b", "%20", ".json", "%3f"))
+    return f"{before}/{slash.removeprefix('/')}{letters}{after}"
+
+
+def test_internal_paths_are_not_found_in_300_more_spellings(shop):
+    random = Random(7)
+    for _ in range(300):
+        path = spelled(random, random.choice(("events", "internal", "metrics", "healthz", "readyz")))
+        assert (path, shop.ask(path).status) == (path, 404)
     assert shop.seen == []
 
 

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 1.0
 WRITE_TIMEOUT_S = 2.0
 LONGEST_WAIT_S = 60.0
+MOST_BYTES = 32_000_000  # of an answer: 2,000 instances are less than two million
 BACK_OFF_S = (0.1, 0.2, 0.4)  # then always the last: a registry that returns is to be noticed soon
 
 
@@ -28,7 +29,7 @@ def put(host: str, port: int, path: str, body: object = None) -> int:
     try:
         connection.request("PUT", path, None if body is None else json.dumps(body))
         response = connection.getresponse()
-        response.read()
+        response.read(MOST_BYTES)
         return response.status
     except http.client.HTTPException as error:
         raise OSError(f"the registry's answer makes no sense: {error!r}") from error
@@ -98,7 +99,11 @@ class BlockingQuery:
         joint = "&" if "?" in self._path else "?"
         connection.request("GET", f"{self._path}{joint}index={index}&wait={max(1, int(wait_s * 1000))}ms")
         response = connection.getresponse()
-        body = response.read()
+        if connection.sock is not None:  # the waiting is over: what begins to answer has to go on
+            connection.sock.settimeout(WRITE_TIMEOUT_S)
+        body = response.read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
+            raise ValueError(f"an answer of more than {MOST_BYTES} bytes")
         if response.status not in (200, 404):
             raise ValueError(f"status {response.status}")
         answered = response.headers.get("X-Consul-Index", "")

@@ -11,6 +11,7 @@ import errno
 import http
 import io
 import json
+import re
 import selectors
 import socket
 import time
@@ -27,7 +28,7 @@ from chassis.incoming import Incoming, Refused
 from chassis.queueing import note_waiting
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
-from chassis.trace import new_trace
+from chassis.trace import new_trace, parse_traceparent
 
 PIECE_BYTES = 32_768
 LINGER_S = 2.0  # for so long the end of a closed connection is awaited, so that the client reads its last answer
@@ -38,6 +39,7 @@ STATUS = {
     errors.ExpectationFailed: 417,
     errors.UnsupportedTransferCoding: 501,
 }
+TRACEPARENT = re.compile(rb"\r\ntraceparent:([^\r\n]*)\r", re.I)
 NOT_ACCEPTED = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE)
 
 
@@ -48,6 +50,7 @@ class ClientSocket(socket.socket):
         super().__init__(accepted.family, accepted.type, accepted.proto, accepted.detach())
         super().setblocking(False)
         self.unsent = b""
+        self.asked: bytes | bytearray = b""  # the request at hand, as it came
 
     def setblocking(self, flag: bool) -> None:
         """It never blocks, whatever gunicorn asks for."""
@@ -148,7 +151,8 @@ class PatientWorker(ThreadWorker):
     def _hand_over(self, conn: Connection, incoming: Incoming) -> None:
         self._done_waiting(conn)
         conn.init()
-        conn.parser.unreader.unread(bytes(incoming.data))
+        conn.sock.asked = asked = bytes(incoming.data)
+        conn.parser.unreader.unread(asked)
         conn.incoming = None
         conn.queued_at = time.monotonic()
         super().enqueue_req(conn)
@@ -185,15 +189,17 @@ class PatientWorker(ThreadWorker):
     def handle_error(self, req: Any, client: ClientSocket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
         """What is no HTTP, or an error outside the application: as problem details, like any other error."""
         if isinstance(exc, errors.ParseException) and not isinstance(exc, errors.InvalidResponseHeader):
-            client.sendall(self._problem(STATUS.get(type(exc), 400), "this is not HTTP/1.1 as we speak it"))
+            client.sendall(self._problem(client, STATUS.get(type(exc), 400), "this is not HTTP/1.1 as we speak it"))
         else:
             log.error("unexpected error outside the application", exc_info=exc)
-            client.sendall(self._problem(500, "an unexpected error; it has been logged"))
+            client.sendall(self._problem(client, 500, "an unexpected error; it has been logged"))
 
     def _refuse(self, conn: Connection, status: int, detail: str) -> None:
         """Answer before the request is whole, and read no more of it."""
         try:
-            conn.sock.sendall(self._problem(status, detail))
+            if conn.incoming is not None:
+                conn.sock.asked = conn.incoming.data
+            conn.sock.sendall(self._problem(conn.sock, status, detail))
         except OSError:
             self._drop(conn)
             return
@@ -201,8 +207,9 @@ class PatientWorker(ThreadWorker):
         self.nr_conns -= 1
         self.linger(conn)
 
-    def _problem(self, status: int, detail: str) -> bytes:
-        trace_id = new_trace().trace_id
+    def _problem(self, client: ClientSocket, status: int, detail: str) -> bytes:
+        told = TRACEPARENT.search(client.asked)
+        trace_id = ((told and parse_traceparent(told[1].decode("latin-1"))) or new_trace()).trace_id
         problem = Problem(detail)
         problem.status, problem.title = status, http.HTTPStatus(status).phrase
         body = json.dumps(problem.as_dict(trace_id)).encode()

@@ -54,6 +54,7 @@ class Registrar:
         self._registry, self._registration = registry, registration
         self._renewal_s, self._can_serve = renewal_s, can_serve
         self._known = False
+        self._failing = False
         self._left = False
         self._turn = threading.Lock()  # between a renewal under way and leaving
         self._stopping = threading.Event()
@@ -92,9 +93,10 @@ class Registrar:
             except OSError as error:
                 # Everybody who lost the registry tries again; jitter keeps them from coming all at once.
                 pause = random.uniform(RETRY_S / 2, RETRY_S)
-                if self._known:
+                self._known = False
+                if not self._failing:
                     log.warning("%s is not renewed: %s", self._registration.id, error)
-                    self._known = False
+                self._failing = True
             except Exception:
                 # Whatever went wrong in `can_serve`, the next renewal is due: without this thread the
                 # instance would be lost for good.
@@ -107,3 +109,6 @@ class Registrar:
         # A check that the registry still has keeps its status over a registration, so a restart on the same
         # port would stay critical until the next renewal.
         self._known = self._registry.renew(self._registration.id)
+        if self._known and self._failing:
+            log.warning("%s is registered again", self._registration.id)
+            self._failing = False

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from chassis.testing import as_operator, as_user, assert_problem
+from chassis.testing import as_operator, as_service, as_user, assert_problem
 from tests.contract import calls
 from tests.postman import Postman
 from tests.shop import APPS, FLEET, GOOD
@@ -173,3 +173,9 @@ def test_an_unknown_path_and_a_wrong_method_are_problems(shop, name):
     refused = client.patch("/healthz")
     assert_problem(refused, 405)
     assert "GET" in refused.headers["Allow"]
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30])
+def test_an_events_number_of_more_than_64_bits_is_not_found(shop, number):
+    for name in shop.emitters():
+        assert_problem(shop.clients[name].post(f"/internal/events/{number}/retry", headers=as_service(name)), 404)

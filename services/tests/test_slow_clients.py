@@ -172,6 +172,14 @@ def test_what_is_no_request_for_us_is_refused_as_a_problem(port, sent, status):
         assert_refused(client, status)
 
 
+def test_what_is_refused_keeps_the_trace_that_it_came_with(port):
+    trace = b"4bf92f3577b34da6a3ce929d0e0e4736"
+    parent = b"traceparent: 00-%b-00f067aa0ba902b7-01\r\n" % trace
+    for request in (b"X / HTTP/1.1\r\n" + parent + b"\r\n", POST + parent + b"Content-Length: 10000000\r\n\r\n"):
+        with connect(port, request) as client:
+            assert answer(client)[1]["X-Trace-Id"].encode() == trace
+
+
 def test_an_answer_is_read_to_its_end_however_slowly(port):
     with connect(port, b"GET /api/toy/big HTTP/1.1\r\nHost: toy\r\n\r\n") as client, client.makefile("rb") as stream:
         time.sleep(0.2)

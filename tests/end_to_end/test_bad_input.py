@@ -92,6 +92,14 @@ BAD_REQUESTS = [
     ("GET", "/api/notifications?limit=x", {}, None, 422),
     ("GET", "/api/nobody", {}, None, 404),
     ("BREW", "/api/orders", {}, None, 405),
+    ("A", "/api/orders", {}, None, 400),  # nginx takes a method of one letter, gunicorn does not
+    ("GET", "/api/orders", {f"X-{number}": "a" for number in range(150)}, None, 431),
+    ("GET", "/api/orders/" + "x" * 7_500, {}, None, 404),
+    ("POST", "/api/orders", JSON | {"Idempotency-Key": "\x80"}, order_with(), 422),
+    ("POST", "/api/orders", JSON | {"Idempotency-Key": "k" * 129}, order_with(), 422),
+    ("PUT", "/api/carts/mine/items/%F0%9F%8C%B6", JSON, b'{"quantity": 1}', 404),
+    ("PUT", "/api/carts/mine/items/SOUK-000001", JSON, b'{"quantity": 99999999999999999999999}', 422),
+    ("GET", "/api/payments/%ED%A0%80", {}, None, 404),
     ("GET", "/api/orders/" + "x" * 20_000, {}, None, 414),
 ]  # fmt: skip
 

@@ -23,6 +23,12 @@ NONSENSE = {
     "null": (200, OK, b"null"),
     "not found": (404, OK, b""),
     "half a list": (200, OK, b'[{"Node":'),
+    "lists nested too deep": (200, OK, b"[" * 100_000),
+    "more than anybody can want": (200, OK, b"[" + b" " * 100_000 + b"]"),
+    "half of the answer, and silence": (200, OK | {"Content-Length": "1000"}, b"[]"),
+    "chunks that are none": (200, OK | {"Transfer-Encoding": "chunked"}, b"rubbish"),
+    "another place": (302, OK | {"Location": "http://127.0.0.1:1/"}, b"[]"),
+    "a port that is none": (200, OK, b'[{"Service": {"ID": "a", "Port": "x"}, "Checks": []}]'),
     "no answer at all": None,
 }
 
@@ -185,7 +191,9 @@ def test_after_an_outage_the_first_question_does_not_wait_for_an_index_of_before
 
 
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE.keys())
-def test_nonsense_changes_nothing_and_the_next_good_answer_counts(registry, discovery, answer, monkeypatch):
+def test_nonsense_changes_nothing_and_the_next_good_answer_counts(registry, discovery, answer, monkeypatch, caplog):
+    monkeypatch.setattr(consul, "MOST_BYTES", 50_000)
+    monkeypatch.setattr(consul, "WRITE_TIMEOUT_S", 0.1)
     registry.set(row("a"))
     ids(discovery)
     asked = []
@@ -201,6 +209,8 @@ def test_nonsense_changes_nothing_and_the_next_good_answer_counts(registry, disc
     assert ids(discovery) == ["a"]
     registry.set(row("a"), row("b"))
     eventually(lambda: ids(discovery) == ["a", "b"])
+    eventually(lambda: caplog.text.count("the registry answers again") == 1)
+    assert caplog.text.count("the registry does not answer") == 1  # said once, however often it was asked
 
 
 def test_nonsense_for_key_value_pairs_changes_nothing(registry, discovery):

@@ -105,6 +105,11 @@ def test_a_charge_by_name_never_meets_the_charge_of_an_order(app, client, bank):
     assert len(bank.charges) == 2
 
 
+@pytest.mark.parametrize("reference", ["caf\u00e9", "\U0001f336", "a/b", "a b", "x" * 65, ""])
+def test_a_reference_that_is_no_key_for_the_bank_is_refused(client, reference):
+    assert_problem(charge(client, reference=reference), 422)
+
+
 def test_a_declined_charge_is_a_402(client, bank):
     assert_problem(charge(client, card="4000000000000002"), 402)
 
