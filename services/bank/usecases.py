@@ -14,13 +14,14 @@ from bank.schemas import ChargeWanted, Record
 from chassis.database import Database, insert_new, utc_now
 from chassis.errors import Conflict, InternalError, NotFound, Unavailable
 from chassis.paging import decode_cursor, paged
+from chassis.prepared import Prepared, Unit
 
 charges, behaviour = Charge.__table__, BehaviourRow.__table__
 
 # Built once: to build a statement takes longer than to run it.
 _BY_KEY = select(charges).where(charges.c.key == bindparam("about"))
 _REFUND = update(charges).where(charges.c.key == bindparam("about"))
-_BEHAVIOUR = select(*(behaviour.c[field.name] for field in fields(Behaviour))).where(behaviour.c.id == 1)
+_BEHAVIOUR = Prepared(select(*(behaviour.c[field.name] for field in fields(Behaviour))).where(behaviour.c.id == 1))
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def list_charges(database: Database, limit: int, cursor: str | None) -> tuple[li
 
 
 def get_behaviour(database: Database) -> Behaviour:
-    with database.read() as connection:
+    with database.look() as connection:
         return _behaviour(connection)
 
 
@@ -107,6 +108,6 @@ def change_behaviour(database: Database, changes: Mapping[str, Any]) -> Behaviou
     return changed
 
 
-def _behaviour(connection: Connection) -> Behaviour:
-    row = connection.execute(_BEHAVIOUR).mappings().one_or_none()
+def _behaviour(unit: Unit) -> Behaviour:
+    row = _BEHAVIOUR.row(unit, {})
     return Behaviour(**row) if row else Behaviour()

@@ -10,10 +10,12 @@ from carts.schemas import OrderPlaced
 from chassis.database import Database, connection_of, insert_new
 from chassis.errors import NotFound, Problem, Unavailable
 from chassis.inbox import Event, first_delivery
+from chassis.prepared import Prepared
 from chassis.telemetry import log
 
 carts, cart_lines = CartRow.__table__, LineRow.__table__
-_QUANTITIES = select(cart_lines.c.sku, cart_lines.c.quantity).where(cart_lines.c.customer_id == bindparam("customer"))
+_its = cart_lines.c.customer_id == bindparam("customer")
+_QUANTITIES = Prepared(select(cart_lines.c.sku, cart_lines.c.quantity).where(_its))
 _LOCK = select(carts).where(carts.c.customer_id == bindparam("customer")).with_for_update()
 
 
@@ -83,7 +85,7 @@ def _lock(unit: Session | Connection, customer_id: str) -> None:
 
 
 def _quantities(connection: Connection, customer_id: str) -> dict[str, int]:
-    return {row.sku: row.quantity for row in connection.execute(_QUANTITIES, {"customer": customer_id})}
+    return {row["sku"]: row["quantity"] for row in _QUANTITIES.rows(connection, {"customer": customer_id})}
 
 
 def _put_line(session: Session, customer_id: str, sku: str, quantity: int, product: Product | None) -> None:

@@ -55,8 +55,9 @@ class Periodic:
     def wake(self, within_s: float = 0.0) -> None:
         """The next round begins this soon at the latest; wakes that come meanwhile share it."""
         with self._changed:
-            self._due_at = min(self._due_at, time.monotonic() + within_s)
-            self._changed.notify()
+            if (due_at := time.monotonic() + within_s) < self._due_at:
+                self._due_at = due_at
+                self._changed.notify()
 
     def _run(self) -> None:
         while self._wait_until_due():

@@ -4,6 +4,7 @@
     with database.reading() as session:       # one consistent view, never waits for a writer
     with database.write() as connection:      # the same two without the ORM, for what every order goes through:
     with database.read() as connection:       # a Session costs more than the statements that it runs
+    with database.look() as connection:       # the same view for prepared statements, for what is read most
 
 Both raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
 
@@ -17,7 +18,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     FromClause,
+    PoolProxiedConnection,
     Table,
     TypeDecorator,
     create_engine,
@@ -39,13 +41,14 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from chassis import database_errors, deadline
 from chassis.clock import SharedClock, utc_now
 from chassis.errors import Unavailable
+from chassis.prepared import Prepared
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
@@ -90,7 +93,7 @@ class Database:
             self._reopen()
         with _in_plain_words(), self._turn(), self.engine.connect() as connection:
             connection.info.update(outbox=self.outbox, after_commit=callbacks)
-            with connection.begin():
+            with connection.begin(), self._driver_errors():
                 yield connection
         for callback in callbacks:
             callback()
@@ -108,6 +111,26 @@ class Database:
             self._reopen()
         with _in_plain_words(), self.engine.connect().execution_options(souk_read=True) as connection:
             yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[PoolProxiedConnection]:
+        """The same for prepared statements alone: the driver's connection."""
+        if self._read_only:
+            self._reopen()
+        with _in_plain_words(), closing(self.engine.raw_connection()) as connection, self._driver_errors():
+            if self._writers is not None:
+                connection.cursor().execute("BEGIN")  # psycopg begins by itself; the pool rolls back in the end
+            yield connection
+
+    @contextmanager
+    def _driver_errors(self) -> Iterator[None]:
+        """What prepared statements raise, as SQLAlchemy would have raised it."""
+        kind = self.engine.dialect.loaded_dbapi.Error
+        try:
+            yield
+        except kind as error:
+            self._read_only = self._read_only or (self._writers is not None and database_errors.is_read_only(error))
+            raise DBAPIError.instance(None, None, error, kind) from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -182,29 +205,43 @@ def after_commit(unit: Session | Connection, callback: Callable[[], None]) -> No
 
 
 def insert_new(unit: Session | Connection, table: FromClause, row: Mapping[str, Any]) -> bool:
-    """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is."""
+    """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is.
+
+    Every value that the table needs is given: the defaults of its columns are not filled in.
+    """
     connection = connection_of(unit)
-    return bool(connection.execute(_insert_new(connection.dialect.name, table), row).rowcount)
+    return bool(_insert_new(connection.dialect.name, table).run(connection, row))
 
 
 def insert_all_new(unit: Session | Connection, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
     connection = connection_of(unit)
-    statement = _insert_new(connection.dialect.name, table).returning(*table.primary_key)
+    statement = _inserting_new(connection.dialect.name, table).returning(*table.primary_key)
     return list(connection.scalars(statement, list(rows)))
 
 
 @functools.cache
-def _insert_new(dialect: str, table: FromClause) -> Any:
+def _insert_new(dialect: str, table: FromClause) -> Prepared:
+    return Prepared(_inserting_new(dialect, table))
+
+
+def _inserting_new(dialect: str, table: FromClause) -> Any:
     assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
     if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql as dialect_module  # 2.5 MB that a process on SQLite does not need
     else:
         from sqlalchemy.dialects import sqlite as dialect_module  # type: ignore[no-redef]
-    return dialect_module.insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return dialect_module.insert(table).on_conflict_do_nothing()
 
 
 def make_engine(url: str, patient: bool = False) -> Engine:
+    engine = _make_engine(url, patient)
+    # Prepared statements have only the driver's connection, and need to know of which kind it is.
+    event.listen(engine, "connect", lambda _connection, record: record.info.update(dialect=engine.dialect))
+    return engine
+
+
+def _make_engine(url: str, patient: bool) -> Engine:
     """An engine for SQLite or PostgreSQL. A SQLite file's folder is made when it is missing.
 
     patient: for migrations, whose statements may take long. Its errors do not show the values of a statement:

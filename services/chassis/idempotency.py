@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from chassis.database import Database, UtcDateTime, connection_of, utc_now
 from chassis.errors import Conflict, PreconditionRequired, Unprocessable
 from chassis.identity import caller
+from chassis.prepared import Prepared
 
 metadata = MetaData()
 KEEP_HOURS = 24
@@ -38,8 +39,8 @@ keys = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 
-_STORE = insert(keys)
-_FIND = select(keys).where(*(keys.c[name] == bindparam(name) for name in ("subject", "route", "key")))
+_STORE = Prepared(insert(keys))
+_FIND = Prepared(select(keys).where(*(keys.c[name] == bindparam(name) for name in ("subject", "route", "key"))))
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,14 @@ def store(unit: Session | Connection, key: Key, answer: Answer) -> Answer:
     """Keep the answer, in the transaction of the effect. Raises IntegrityError when the key is taken."""
     row: dict[str, Any] = {"subject": key.subject, "route": key.route, "key": key.key, "body_hash": key.body_hash}
     row |= {"status": answer.status, "body": json.dumps(answer.body), "location": answer.location}
-    connection_of(unit).execute(_STORE, {**row, "created_at": utc_now()})
+    _STORE.run(connection_of(unit), {**row, "created_at": utc_now()})
     return answer
 
 
 def _find(database: Database, key: Key) -> Answer | None:
     values = {"subject": key.subject, "route": key.route, "key": key.key}
-    with database.read() as connection:
-        row = connection.execute(_FIND, values).mappings().first()
+    with database.look() as connection:
+        row = _FIND.row(connection, values)
     if row is None:
         return None
     if row["body_hash"] != key.body_hash:

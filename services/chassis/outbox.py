@@ -32,6 +32,7 @@ from sqlalchemy.orm import Session
 
 from chassis import faults
 from chassis.database import UtcDateTime, after_commit, connection_of
+from chassis.prepared import Prepared
 from chassis.trace import current_trace
 
 metadata = MetaData()
@@ -77,12 +78,14 @@ _in_line = exists().where(
     _stream.c.subscriber == bindparam("to"),
     _stream.c.subject == bindparam("about"),
 )
-_INSERT = (
+_INSERT = Prepared(
     insert(deliveries)
     .values(claimed_until=case((_in_line, None), else_=bindparam("until", type_=UtcDateTime)))
     .returning(deliveries.c.seq, deliveries.c.claimed_until)
 )
-_WITHDRAW = delete(deliveries).where(deliveries.c.subject == bindparam("about"), deliveries.c.type == bindparam("what"))
+_WITHDRAW = Prepared(
+    delete(deliveries).where(deliveries.c.subject == bindparam("about"), deliveries.c.type == bindparam("what"))
+)
 
 
 def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[str, Any]) -> None:
@@ -109,18 +112,19 @@ def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[
     }
     body = json.dumps(event)
     row = {"event_id": event_id, "type": type_, "subject": subject, "body": body, "created_at": now}
+    row |= {"state": "pending", "tries": 0}
     claimed, waiting = [], False
     for name in subscribers:
         values = row | {"subscriber": name, "to": name, "about": subject, "until": outbox.claim_until(name, now)}
-        seq, until = connection.execute(_INSERT, values).one()
-        if until is None:
+        (written,) = _INSERT.rows(connection, values)
+        if written["claimed_until"] is None:
             waiting = True
         else:
-            claimed.append(Delivery(seq, name, type_, body, 0, now))
+            claimed.append(Delivery(written["seq"], name, type_, body, 0, now))
     faults.point("outbox.written")
     after_commit(connection, lambda: outbox.committed(claimed, waiting))
 
 
 def withdraw(unit: Session | Connection, type_: str, subject: str) -> None:
     """Delete an event's deliveries, sent or not: for events whose data must not outlive their purpose."""
-    connection_of(unit).execute(_WITHDRAW, {"about": subject, "what": type_})
+    _WITHDRAW.run(connection_of(unit), {"about": subject, "what": type_})

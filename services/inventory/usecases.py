@@ -8,6 +8,7 @@ from chassis.database import Database, insert_new, utc_now
 from chassis.errors import Conflict
 from chassis.inbox import Event, first_delivery
 from chassis.outbox import publish
+from chassis.prepared import Prepared
 from inventory.domain import (
     COMMIT,
     COMMIT_UNRESERVED,
@@ -25,19 +26,19 @@ from inventory.schemas import AboutOrder, OrderWithLines
 reservations, stock, movements = Reservation.__table__, Stock.__table__, Movement.__table__
 
 # Built once: to build a statement takes longer than to run it.
-_LOCK = select(reservations).where(reservations.c.order_id == bindparam("about")).with_for_update()
-_ADVANCE = update(reservations).where(reservations.c.order_id == bindparam("about"))
-_ADVANCE = _ADVANCE.values(state=bindparam("to"), changed_at=bindparam("at"))
+_its = reservations.c.order_id == bindparam("about")
+_LOCK = Prepared(select(reservations).where(_its).with_for_update())
+_ADVANCE = Prepared(update(reservations).where(_its).values(state=bindparam("to"), changed_at=bindparam("at")))
 _REJECT = update(reservations).where(reservations.c.order_id == bindparam("about"))
 _REJECT = _REJECT.values(state=State.REJECTED, missing_sku=bindparam("missing"))
 # The condition is part of the UPDATE: between a look and a write another replica could take the last piece.
 _on_hand, _reserved = stock.c.on_hand + bindparam("more_on_hand"), stock.c.reserved + bindparam("more_reserved")
-_MOVE = (
+_MOVE = Prepared(
     update(stock)
     .where(stock.c.sku == bindparam("of"), _on_hand >= _reserved, _reserved >= 0)
     .values(on_hand=_on_hand, reserved=_reserved)
 )
-_NOTE = insert(movements)
+_NOTE = Prepared(insert(movements))
 
 
 def reserve(database: Database, event: Event) -> None:
@@ -102,7 +103,7 @@ def _move(connection: Connection, change: Change, order_id: str, lines: Sequence
         }
         for line in lines
     ]  # fmt: skip
-    connection.execute(_NOTE, rows)
+    _NOTE.run_all(connection, rows)
     return None
 
 
@@ -110,7 +111,7 @@ def _change_stock(connection: Connection, change: Change, line: Line, sign: int)
     """sign: -1 takes the change back. False when the stock does not allow it."""
     pieces = sign * line.quantity
     more = {"more_on_hand": change.on_hand * pieces, "more_reserved": change.reserved * pieces}
-    return bool(connection.execute(_MOVE, {"of": line.sku, **more}).rowcount)
+    return bool(_MOVE.run(connection, {"of": line.sku, **more}))
 
 
 def _move_all(connection: Connection, change: Change, order_id: str, lines: Sequence[Line]) -> None:
@@ -121,16 +122,17 @@ def _move_all(connection: Connection, change: Change, order_id: str, lines: Sequ
 def _is_first_about(connection: Connection, order_id: str, state: State, lines: Sequence[Line]) -> bool:
     """Make the order's reservation. False when there is one; waits for whoever is just making it."""
     row = {"order_id": order_id, "state": state, "lines": [vars(line) for line in lines]}
+    row |= dict.fromkeys(("created_at", "changed_at"), utc_now())
     return insert_new(connection, reservations, row)
 
 
 def _lock_reservation(connection: Connection, order_id: str) -> tuple[State, list[Line]]:
-    row = connection.execute(_LOCK, {"about": order_id}).one()
-    return State(row.state), [Line(**line) for line in row.lines]
+    (row,) = _LOCK.rows(connection, {"about": order_id})
+    return State(row["state"]), [Line(**line) for line in row["lines"]]
 
 
 def _advance(connection: Connection, order_id: str, before: State, to: State) -> bool:
     """Whether the state is new, and not only the effect of an event that came twice."""
     if before is not to:
-        connection.execute(_ADVANCE, {"about": order_id, "to": to, "at": utc_now()})
+        _ADVANCE.run(connection, {"about": order_id, "to": to, "at": utc_now()})
     return before is not to

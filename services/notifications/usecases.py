@@ -7,12 +7,13 @@ from sqlalchemy import insert, select, tuple_
 from chassis.database import Database
 from chassis.inbox import Event, first_delivery
 from chassis.paging import decode_moment, paged
+from chassis.prepared import Prepared
 from notifications import domain
 from notifications.domain import Words
 from notifications.models import Message
 from notifications.schemas import AccountRegistered, OrderEnded
 
-_WRITE = insert(Message.__table__)
+_WRITE = Prepared(insert(Message.__table__))
 
 
 def welcome(database: Database, event: Event) -> None:
@@ -37,7 +38,7 @@ def write(database: Database, event: Event, user_id: str, words: Words) -> None:
     message = {"id": str(uuid.uuid4()), "user_id": user_id, "at": event.time, **vars(words)}
     with database.write() as connection:
         if first_delivery(connection, event):
-            connection.execute(_WRITE, message)
+            _WRITE.run(connection, message)
 
 
 def list_messages(database: Database, user_id: str, limit: int, cursor: str | None) -> tuple[list[Message], str | None]:

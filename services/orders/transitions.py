@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from chassis.database import utc_now
 from chassis.outbox import publish, withdraw
+from chassis.prepared import Prepared
 from orders.domain import FROM, OPEN, Reason, State
 from orders.models import Order, OrderLine, Transition
 from orders.schemas import Record
@@ -18,15 +19,18 @@ orders, order_lines, order_history = Order.__table__, OrderLine.__table__, Trans
 
 # Built once: to build a statement takes longer than to run it. The card is kept until the order has ended.
 _ADVANCE = {
-    to: update(orders)
-    .where(orders.c.id == bindparam("order_id"), or_(*(orders.c.state == state for state in FROM[to])))
-    .values({"state": to, "reason": bindparam("why")} | ({} if to in OPEN else {"card": None}))
-    .returning(*orders.c)
+    to: Prepared(
+        update(orders)
+        .where(orders.c.id == bindparam("order_id"), or_(*(orders.c.state == state for state in FROM[to])))
+        .values({"state": to, "reason": bindparam("why")} | ({} if to in OPEN else {"card": None}))
+        .returning(*orders.c)
+    )
     for to in FROM
 }
-NOTE = insert(order_history)
-LINES = select(order_lines).where(order_lines.c.order_id == bindparam("order_id")).order_by(order_lines.c.sku)
-HISTORY = select(order_history).where(order_history.c.order_id == bindparam("order_id")).order_by(order_history.c.seq)
+NOTE = Prepared(insert(order_history))
+_its_lines, _its_history = (table.c.order_id == bindparam("order_id") for table in (order_lines, order_history))
+LINES = Prepared(select(order_lines).where(_its_lines).order_by(order_lines.c.sku))
+HISTORY = Prepared(select(order_history).where(_its_history).order_by(order_history.c.seq))
 
 
 def advance(connection: Connection, order_id: str, to: State, reason: Reason | None = None) -> Record | None:
@@ -35,9 +39,9 @@ def advance(connection: Connection, order_id: str, to: State, reason: Reason | N
     One conditional UPDATE on the old state: of two that race, one gets the order and the other None, in any
     number of replicas. The caller publishes what follows in the same transaction.
     """
-    order = connection.execute(_ADVANCE[to], {"order_id": order_id, "why": reason}).mappings().one_or_none()
+    order = _ADVANCE[to].row(connection, {"order_id": order_id, "why": reason})
     if order is not None:
-        connection.execute(NOTE, {"order_id": order_id, "seq": SEQ[to], "state": to, "at": utc_now()})
+        NOTE.run(connection, {"order_id": order_id, "seq": SEQ[to], "state": to, "at": utc_now()})
     return order
 
 
@@ -47,7 +51,7 @@ def finish(connection: Connection, order_id: str, to: State, reason: Reason | No
     if order is None:
         return False
     withdraw(connection, "payment.requested", order_id)  # it holds the card; payments has it, or needs it no more
-    lines = connection.execute(LINES, {"order_id": order_id}).mappings().all()
+    lines = LINES.rows(connection, {"order_id": order_id})
     event = "order.confirmed" if to is State.CONFIRMED else "order.cancelled"
     publish(connection, event, order_id, describe(order, lines) | ({"reason": reason} if reason else {}))
     return True

@@ -13,6 +13,7 @@ from chassis.idempotency import Answer, Key, store
 from chassis.identity import Caller
 from chassis.outbox import publish
 from chassis.paging import decode_moment, paged
+from chassis.prepared import Prepared, Unit
 from orders.admission import Admission
 from orders.clients import Catalog, Product
 from orders.domain import Line, Reason, State, check_cancellable, check_card, merge_quantities
@@ -21,11 +22,11 @@ from orders.transitions import HISTORY, LINES, NOTE, SEQ, describe, finish, orde
 
 Whole = tuple[Record, Sequence[Record], Sequence[Record]]  # an order with its lines and its history
 
-_PLACE, _PLACE_LINES = insert(orders), insert(order_lines)
+_PLACE, _PLACE_LINES = Prepared(insert(orders)), Prepared(insert(order_lines))
 _ALL = bindparam("order_ids", expanding=True)
 _LINES_OF_ALL = select(order_lines).where(order_lines.c.order_id.in_(_ALL)).order_by(order_lines.c.sku)
 _HISTORY_OF_ALL = select(order_history).where(order_history.c.order_id.in_(_ALL)).order_by(order_history.c.seq)
-_BY_ID = select(orders).where(orders.c.id == bindparam("order_id"))
+_BY_ID = Prepared(select(orders).where(orders.c.id == bindparam("order_id")))
 
 
 def place_order(
@@ -57,9 +58,9 @@ def place_order(
     answer = Answer(202, order_answer(order, rows, [step]), location=f"/api/orders/{order_id}")
     with database.write() as connection:
         store(connection, key, answer)
-        connection.execute(_PLACE, order)
-        connection.execute(_PLACE_LINES, rows)
-        connection.execute(NOTE, step)
+        _PLACE.run(connection, order)
+        _PLACE_LINES.run_all(connection, rows)
+        NOTE.run(connection, step)
         publish(connection, "order.placed", order_id, describe(order, rows))
     return answer
 
@@ -88,7 +89,7 @@ def cancel_order(database: Database, customer: Caller, order_id: str) -> Whole:
 
 def get_order(database: Database, caller: Caller, order_id: str) -> Whole:
     """Raises NotFound, or Forbidden for another customer's order."""
-    with database.read() as connection:
+    with database.look() as connection:
         return _whole(connection, _own(connection, order_id, caller))
 
 
@@ -107,10 +108,9 @@ def list_orders(
         return _wholes(connection, page), following
 
 
-def _whole(connection: Connection, order: Record) -> Whole:
+def _whole(unit: Unit, order: Record) -> Whole:
     about = {"order_id": order["id"]}
-    lines, history = (connection.execute(statement, about).mappings().all() for statement in (LINES, HISTORY))
-    return order, lines, history
+    return order, LINES.rows(unit, about), HISTORY.rows(unit, about)
 
 
 def _wholes(connection: Connection, page: Sequence[Record]) -> list[Whole]:
@@ -124,8 +124,8 @@ def _wholes(connection: Connection, page: Sequence[Record]) -> list[Whole]:
     return [(order, lines[order["id"]], history[order["id"]]) for order in page]
 
 
-def _own(connection: Connection, order_id: str, caller: Caller) -> Record:
-    order = connection.execute(_BY_ID, {"order_id": order_id}).mappings().one_or_none()
+def _own(unit: Unit, order_id: str, caller: Caller) -> Record:
+    order = _BY_ID.row(unit, {"order_id": order_id})
     if order is None:
         raise NotFound(f"there is no order {order_id}")
     if order["customer_id"] != caller.id and "operator" not in caller.roles:
