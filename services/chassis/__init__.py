@@ -17,6 +17,7 @@ Reading order, as a request meets the files:
     openapi.py       what the OpenAPI page says of answers, errors and headers
     idempotency.py   the same key twice is one effect
     database.py      engine and `transaction()`     migrate.py    Alembic
+    prepared.py      what every order goes through is compiled once
     database_errors.py   what a database's refusal means    clock.py   whose clock counts
     outbox.py        events out: written with the change, relayed after it (relay.py)
     inbox.py         events in: each has effect once

@@ -40,6 +40,7 @@ SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom me
 IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
 MAX_BACK_OFF_S = 2.0
 RECORD_WITHIN_S = 0.25  # outcomes that come close together share one transaction; well before their claims end
+RECORD_SOON_S = 0.05  # while more is due than could be claimed at once
 
 DELIVERIES = Metric("souk_deliveries_total", "Event deliveries by outcome", ["service", "subscriber", "outcome"])
 
@@ -104,6 +105,7 @@ class Relay:
         self._absences: Counter[str] = Counter()
         self._periodic = Periodic("relay", 0.5, self.round)
         self._pool: ThreadPoolExecutor | None = None
+        self._backlog = False  # the last round may have left something that was due
 
     def start(self) -> None:
         if self._subscribers:
@@ -140,6 +142,7 @@ class Relay:
             return
         with self._recording() as connection:
             claimed = self._claim(connection, ready) if due else []
+        self._backlog = len(claimed) >= IN_FLIGHT
         self._submit(claimed)
 
     def record_outcomes(self) -> None:
@@ -193,7 +196,7 @@ class Relay:
             self._in_flight[delivery.subscriber] -= 1
         label = "sent" if outcome.sent else "failed"
         DELIVERIES.labels(self.service, delivery.subscriber, label).inc()
-        self._periodic.wake(within_s=RECORD_WITHIN_S)
+        self._periodic.wake(within_s=RECORD_SOON_S if self._backlog else RECORD_WITHIN_S)
 
     def _send(self, delivery: Delivery) -> Outcome:
         headers = {"Content-Type": "application/cloudevents+json"}
