@@ -6,9 +6,10 @@ sends the rows.
 """
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ from chassis.prepared import Prepared
 from chassis.trace import current_trace
 
 metadata = MetaData()
+CLAIM_S = 2.0
 
 deliveries = Table(
     "outbox",
@@ -60,7 +62,7 @@ deliveries = Table(
 
 @dataclass(frozen=True)
 class Delivery:
-    """A row that this replica has claimed, so that nobody else sends it meanwhile."""
+    """A row that this replica has claimed until `claim_ends` on its monotonic clock: nobody else sends it meanwhile."""
 
     seq: int
     subscriber: str
@@ -68,6 +70,7 @@ class Delivery:
     body: str
     tries: int
     created_at: datetime
+    claim_ends: float = field(default_factory=lambda: time.monotonic() + CLAIM_S)
 
 
 # A delivery is born claimed by the replica that writes it, which sends it right after the commit: a claim of its own

@@ -28,13 +28,12 @@ from chassis.background import Periodic, add_background
 from chassis.calls import Calls
 from chassis.database import Database, UtcDateTime
 from chassis.errors import Problem
-from chassis.outbox import Delivery, deliveries
+from chassis.outbox import CLAIM_S, Delivery, deliveries
 from chassis.outbox_routes import outbox_routes
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 from chassis.trace import current_trace, parse_traceparent
 
-CLAIM_S = 2.0
 CLAIM = timedelta(seconds=CLAIM_S)
 SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom means a second delivery
 IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
@@ -186,17 +185,27 @@ class Relay:
 
     def _send_and_report(self, delivery: Delivery) -> None:
         faults.point("outbox.claimed")
-        try:
-            outcome = self._send(delivery)
-        except Exception as error:
-            log.exception("a delivery failed unexpectedly", seq=delivery.seq)
-            outcome = Outcome(delivery, counts=True, error=repr(error))
-        self._outcomes.put(outcome)
+        outcome = self._send_if_claimed(delivery)
         with self._in_flight_lock:
             self._in_flight[delivery.subscriber] -= 1
+        if outcome is None:
+            return
+        self._outcomes.put(outcome)
         label = "sent" if outcome.sent else "failed"
         DELIVERIES.labels(self.service, delivery.subscriber, label).inc()
         self._periodic.wake(within_s=RECORD_SOON_S if self._backlog else RECORD_WITHIN_S)
+
+    def _send_if_claimed(self, delivery: Delivery) -> Outcome | None:
+        """None: it has waited here until its claim was over, so that somebody else may send it. Under too much load a
+        second delivery of everything would be the last straw; a round claims it anew.
+        """
+        if time.monotonic() > delivery.claim_ends:
+            return None
+        try:
+            return self._send(delivery)
+        except Exception as error:
+            log.exception("a delivery failed unexpectedly", seq=delivery.seq)
+            return Outcome(delivery, counts=True, error=repr(error))
 
     def _send(self, delivery: Delivery) -> Outcome:
         headers = {"Content-Type": "application/cloudevents+json"}

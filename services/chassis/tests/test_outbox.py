@@ -3,6 +3,7 @@
 import socket
 import sqlite3
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ from sqlalchemy import select, update
 from chassis import database as chassis_database
 from chassis.database import utc_now
 from chassis.errors import Unavailable
-from chassis.outbox import deliveries, publish, withdraw
+from chassis.outbox import Delivery, deliveries, publish, withdraw
 from chassis.relay import Outcome
 from chassis.testing import Neighbour, as_service, eventually, published
 from chassis.tests.toy import add, relay_of, toy_app
@@ -186,6 +187,16 @@ def test_what_a_dead_replica_had_claimed_is_sent_by_another_once_the_claim_is_ov
     relaying(toy_app(tmp_path, {"ears": ears.address}, event_routes=ROUTES))
     assert heard(ears) == []
     eventually(lambda: heard(ears))
+
+
+def test_a_delivery_that_has_waited_until_its_claim_was_over_is_left_to_the_next_claim(tmp_path, ears, relaying):
+    app = relaying(toy_app(tmp_path, {"ears": ears.address}, event_routes=ROUTES))
+    late = Delivery(1, "ears", "thing.counted", "{}", 0, utc_now(), claim_ends=time.monotonic() - 0.1)
+    relay_of(app)._submit([late])
+    add(database_of(app), "apples")
+    eventually(lambda: heard(ears))
+    assert [event["subject"] for event in heard(ears)] == ["apples"]
+    eventually(lambda: relay_of(app)._in_flight.total() == 0)
 
 
 def test_a_withdrawn_event_is_gone(tmp_path):
