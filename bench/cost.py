@@ -78,7 +78,7 @@ def report(used: dict[str, Cpu], idle: Cpu) -> int:
     """Print both tables; 1 when a promise is broken, else 0."""
     bare_s, reading = used["bare"]["bare"], used["orders"]["orders"]
     rows = [["a bare jsonify route", 1e3 * bare_s, 1.0], ["GET /api/orders/{id}", 1e3 * reading, reading / bare_s]]
-    title = "CPU time of a read that is signed in and asks the database once, in one process"
+    title = "CPU time of a read that is signed in and asks the database, in one process"
     show(title, ["route", "ms", "bare routes"], rows, verdict(reading / bare_s, PROMISED_READ))
     placing = {name: seconds for name, seconds in used["placing"].items() if name != "bare"}
     total = sum(seconds for name, seconds in placing.items() if name not in NO_SERVICES)
