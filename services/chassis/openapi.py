@@ -51,7 +51,7 @@ OPTIONAL = {"Idempotency-Replayed"}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key", "in": "header", "required": True,
     "description": "new for each request, the same for its repetition",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+    "schema": {"type": "string", "pattern": "^[!-~]([ -~]{0,126}[!-~])?$"},
 }  # fmt: skip
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}}
 IF_MATCH = IF_NONE_MATCH | {"name": "If-Match"}
