@@ -38,6 +38,11 @@ class Customer:
         except requests.ConnectionError:
             # nginx closes idle connections when it reloads. A request that meets the closing was not looked at.
             return self._session.request(method, self.shop + path, **options)
+        except requests.exceptions.ChunkedEncodingError:
+            # Whoever answered died in the middle of it. What was asked for is done, perhaps.
+            if method == "POST" and "Idempotency-Key" not in options.get("headers", {}):
+                raise
+            return self._session.request(method, self.shop + path, **options)
 
     def get(self, path: str, **options: Any) -> Any:
         """The document at a path. Raises requests.HTTPError."""

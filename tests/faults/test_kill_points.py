@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,9 @@ def insist(customer: Customer, method: str, path: str, **options: Any) -> reques
     answers: list[requests.Response] = []
 
     def answered() -> bool:
-        answers.append(customer.ask(method, path, **options))
-        return answers[-1].status_code not in AWAY
+        with suppress(requests.exceptions.ChunkedEncodingError):  # it died in the middle of its answer
+            answers.append(customer.ask(method, path, **options))
+        return bool(answers) and answers[-1].status_code not in AWAY
 
     eventually(answered, lambda: answers)
     return answers[-1]

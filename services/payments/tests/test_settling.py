@@ -1,5 +1,7 @@
 """Single stories of one payment; test_interleavings.py mixes them."""
 
+from datetime import timedelta
+
 import pytest
 
 from chassis.database import utc_now
@@ -233,6 +235,18 @@ def test_a_claimed_payment_is_not_due_until_its_claim_ends(app):
     assert claim_due(database_of(app), 10, 60) == []
     due_now(app)
     assert len(claim_due(database_of(app), 10, 60)) == 1
+
+
+def test_a_replica_whose_clock_is_ahead_takes_no_claim_that_has_not_ended(make_app, database_url, monkeypatch):
+    if database_url.startswith("sqlite"):
+        pytest.skip("replicas on one SQLite file are on one machine, and have one clock")
+    app = make_app()
+    take(app, requested())
+    assert len(claim_due(database_of(app), 10, 5)) == 1
+    ahead = utc_now() + timedelta(seconds=30)
+    monkeypatch.setattr("chassis.clock.utc_now", lambda: ahead)
+    monkeypatch.setattr("chassis.database.utc_now", lambda: ahead)
+    assert claim_due(database_of(make_app()), 10, 5) == []
 
 
 def test_no_more_is_claimed_than_there_are_places(app):
