@@ -48,7 +48,7 @@ def test_browsing_is_untouched_and_each_order_ends_with_one_charge_or_none(
 
 def test_a_bank_in_any_trouble_costs_nobody_money(shop: System) -> None:
     """The short form: all troubles one after the other, in one load."""
-    with OpenLoad(shop, 10, "order=1", card=ANSWERED_LATE) as load:
+    with OpenLoad(shop, 5, "order=1", card=ANSWERED_LATE) as load:
         for during_fault, mended in TROUBLE.values():
             shop.souk("bank", during_fault)
             load.span(2)
