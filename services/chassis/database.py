@@ -117,7 +117,7 @@ class Database:
         """The same for prepared statements alone: the driver's connection."""
         if self._read_only:
             self._reopen()
-        with _in_plain_words(), closing(self.engine.raw_connection()) as connection, self._driver_errors():
+        with _in_plain_words(), self._driver_errors(), closing(self.engine.raw_connection()) as connection:
             if self._writers is not None:
                 connection.cursor().execute("BEGIN")  # psycopg begins by itself; the pool rolls back in the end
             yield connection

@@ -1,3 +1,4 @@
+import socket
 import sqlite3
 import threading
 from datetime import UTC, datetime
@@ -109,6 +110,19 @@ def _refusal(database, statement):
     with pytest.raises(Unavailable) as caught, database.transaction() as session:
         session.execute(text(statement))
     return caught.value.detail
+
+
+@pytest.mark.parametrize("way", ["read", "reading", "look", "write", "transaction"])
+def test_a_database_that_cannot_be_reached_is_a_503_in_each_way(way, tmp_path):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        away = f"postgresql://127.0.0.1:{nobody.getsockname()[1]}/shop", f"sqlite:///{tmp_path / 'folder'}"
+        (tmp_path / "folder").mkdir()
+        for url in away:
+            database = Database(url)
+            with pytest.raises(Unavailable), getattr(database, way)():
+                pass
+            database.engine.dispose()
 
 
 def test_a_writer_waits_for_its_turn_no_longer_than_its_request_may_take(tmp_path, monkeypatch):
