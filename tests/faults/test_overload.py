@@ -16,7 +16,7 @@ from loadtests.samples import Samples
 
 pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
 MIX = "page=6,look=2,order=1"
-STAIRS, STAIR_S = (60, 90, 120, 160, 200, 250, 320, 400), 8.0
+STAIRS, STAIR_S = (100, 200, 300, 400, 500, 600), 8.0
 PROBE_RATE = 8
 BEFORE_S, OVERLOAD_S, BACK_WITHIN_S, AFTER_S = 20.0, 60.0, 10.0, 20.0
 SERVED_SHARE, SERVED_P99_S, REFUSED_P99_S = 0.8, 2.0, 0.5
@@ -54,7 +54,10 @@ def served_per_s(samples: Samples, span: Span) -> float:
 
 @pytest.fixture(scope="module")
 def peak(pinned: System) -> float:
-    """The most that the system serves in a second, found on a stair of rising rates."""
+    """The most that the system serves in a second, found on a stair of rising rates.
+
+    All of the stair counts: where orders are turned away, there is room for more of the reads, which cost less.
+    """
     found = []
     for rate in STAIRS:
         with OpenLoad(pinned, rate, MIX, core=LOAD_CORE, warm_up_s=2) as load:
@@ -62,8 +65,6 @@ def peak(pinned: System) -> float:
         found.append(served_per_s(load.samples, span))
         print(describe(f"offered {rate}/s, served {found[-1]:.0f}/s", load.samples.ok, ("served", span)))
         print(dict(load.samples.reasons().most_common(4)), load.about)
-        if found[-1] < 0.8 * rate:
-            break
     return max(found)
 
 
