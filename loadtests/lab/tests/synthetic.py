@@ -20,11 +20,11 @@ RATE = 80
 INSTANCES = ("catalog-a-1", "catalog-a-2", "catalog-a-3")
 
 
-def rows(arm, seed=1, rate=RATE, hurts_until=30.0):
+def rows(arm, seed=1, rate=RATE, hurts_until=30.0, hurts_from=BEGIN_S):
     """Text for each request: Poisson arrivals, log-normal latency, the first instance away during the fault."""
     rng = np.random.default_rng(seed)
     for due in np.cumsum(rng.exponential(1 / rate, int(LAST_S * rate))):
-        hurt = BEGIN_S <= due < hurts_until
+        hurt = hurts_from <= due < hurts_until
         late, took = rng.exponential(0.2), rng.lognormal(np.log(20), 0.5) + 400 * hurt * rng.random()
         failed = hurt and rng.random() < 0.2
         there = INSTANCES[1:] if BEGIN_S <= due < END_S else INSTANCES

@@ -52,6 +52,11 @@ def test_recovery_is_the_end_of_the_last_bad_second(until, recovery_s):
     assert found.p99_after_ms < 100
 
 
+def test_a_fault_that_hurts_late_is_not_recovered_from_before():
+    late = synthetic.samples(hurts_from=27.0, hurts_until=29.0)
+    assert judge_fault(late, (), "a fault", (2.0, LAST_S), BEGIN_S, END_S).recovery_s == 9.0
+
+
 def test_a_fault_that_nobody_noticed_is_recovered_from_at_once():
     found = judge(0.0)
     assert (found.failed, found.recovery_s, found.detection_s) == (0, 0.0, None)
