@@ -57,10 +57,10 @@ def _bound(port: int) -> socket.socket:
 class Attempts:
     """Listens in a thread of its own. changed: called from it when the set of those left out has changed."""
 
-    def __init__(self, port: int, ejection_s: float, changed: Callable[[], None]) -> None:
+    def __init__(self, port: int, ejection_s: float, try_share: float, changed: Callable[[], None]) -> None:
         """Raises OSError when the port is taken."""
         self._changed = changed
-        self._outliers, self._budget = Outliers(ejection_s), TryBudget()
+        self._outliers, self._budget = Outliers(ejection_s), TryBudget(try_share)
         self._services: dict[str, str] = {}  # target -> service
         self._lock = threading.Lock()
         self._socket = _bound(port)

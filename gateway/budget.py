@@ -32,16 +32,17 @@ class _Account:
 
 
 class TryBudget:
-    """Per service, from its first request on."""
+    """Per service, from its first request on. share: of its tries, how many may run out; 0: any number."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = SHARE) -> None:
+        self._share = share
         self._accounts: defaultdict[str, _Account] = defaultdict(_Account)
 
     def note(self, service: str, ran_out: int, now: float) -> None:
         """A request has ended, of whose tries so many ran out."""
         account = self._accounts[service]
         account.add(now, ran_out)
-        if account.ran_out >= FEWEST and account.ran_out > SHARE * len(account.requests):
+        if self._share and account.ran_out >= FEWEST and account.ran_out > self._share * len(account.requests):
             account.until = now + WITHDRAWN_S
 
     def withdrawn(self, now: float) -> frozenset[str]:

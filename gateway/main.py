@@ -115,7 +115,10 @@ class Gateway:
         if not self.settings.ejection_s:
             return None
         try:
-            return Attempts(self.settings.port, self.settings.ejection_s, lambda: self.events.put(EJECTION))
+            return Attempts(
+                self.settings.port, self.settings.ejection_s, self.settings.try_budget / 100,
+                lambda: self.events.put(EJECTION),
+            )  # fmt: skip
         except OSError as error:
             log("warning", "nginx cannot tell how instances are; none will be left out", reason=str(error))
             return None

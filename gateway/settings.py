@@ -44,6 +44,7 @@ class Settings:
     upstream_keepalive_s: int = 60
     connections_per_thread: int = 2
     ejection_s: int = 30
+    try_budget: int = 20
     reload_window_ms: int = 225
     stop_s: int = 13
     access_log: bool = True
@@ -134,6 +135,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         upstream_keepalive_s=read.number("UPSTREAM_KEEPALIVE_S", Settings.upstream_keepalive_s, 0, 3600),
         connections_per_thread=read.number("CONNECTIONS_PER_THREAD", Settings.connections_per_thread, 0, 1000),
         ejection_s=read.number("EJECTION_S", Settings.ejection_s, 0, 3600),
+        try_budget=read.number("TRY_BUDGET", Settings.try_budget, 0, 100),
         reload_window_ms=read.number("RELOAD_WINDOW_MS", Settings.reload_window_ms, 0, 60_000),
         stop_s=read.number("STOP_S", Settings.stop_s, 1, 600),
         access_log=read.flag("ACCESS_LOG", Settings.access_log),

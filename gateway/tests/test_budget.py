@@ -24,6 +24,12 @@ def test_when_most_tries_run_out_they_are_withdrawn_from_this_service_for_a_whil
     assert budget.withdrawn(100 + WITHDRAWN_S) == set()
 
 
+def test_without_a_budget_tries_are_never_withdrawn():
+    budget = TryBudget(share=0)
+    spend(budget, 100, 10 * FEWEST, each=2)
+    assert budget.withdrawn(100) == set()
+
+
 def test_many_tries_among_very_many_requests_are_within_the_budget():
     budget = TryBudget()
     spend(budget, 100, 6 * FEWEST, each=0)

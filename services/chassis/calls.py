@@ -18,7 +18,7 @@ from chassis.connections import NETWORK_ERRORS, Connections, Reply, Request, is_
 from chassis.discovery import FIRST_ANSWER_S, Discovery, make_discovery
 from chassis.errors import BY_STATUS, DeadlinePassed, InternalError, Problem, Unavailable
 from chassis.instance import Instance
-from chassis.resilience import BreakerOpen
+from chassis.resilience import RETRY_SHARE, BreakerOpen
 from chassis.service_tokens import ServiceTokens
 from chassis.settings import ChassisSettings
 from chassis.targets import Target, Targets
@@ -67,8 +67,8 @@ class Calls:
     """Outbound HTTP of one process. Thread-safe; opens nothing before its first use, so it may be forked.
 
     sign: makes the service token for a target. balancing: target -> strategy, "*" for all others. fail_max: so
-    many failed calls in a row open a target's breaker; a call that a retry saved has not failed. try_s: how long an
-    instance is waited for while another one can still be asked.
+    many failed calls in a row open a target's breaker, 0: none do; a call that a retry saved has not failed. try_s: how
+    long an instance is waited for while another one can still be asked. retry_share: what retries may add to the load.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Calls:
         *,
         max_retries: int = MAX_RETRIES,
         try_s: float = TRY_S,
+        retry_share: float = RETRY_SHARE,
         fail_max: int = 20,
         reset_s: float = 2.0,
         seed: int | None = None,
@@ -87,7 +88,7 @@ class Calls:
         self.discovery = discovery
         self._sign, self._max_retries, self._try_s = sign, max_retries, try_s
         self._connections = Connections(f"souk-{service}")
-        self._targets = Targets(balancing or {}, fail_max, reset_s, seed)
+        self._targets = Targets(balancing or {}, fail_max, reset_s, seed, retry_share)
 
     def request(
         self,
@@ -231,6 +232,8 @@ def use_calls(app: Flask, settings: ChassisSettings) -> Calls:
         ServiceTokens(settings.service, settings.service_keys).sign,
         settings.balancing,
         try_s=settings.call_try_ms / 1000,
+        retry_share=settings.retry_share,
+        fail_max=settings.breaker_fails,
     )
     app.extensions["souk.calls"] = calls
     add_background(app, calls)

@@ -12,6 +12,8 @@ import pybreaker
 
 from chassis.errors import Unavailable
 
+RETRY_SHARE = 0.1
+
 
 class RetryBudget:
     """Retries may add a tenth to the load of a target, not more: else they turn a slow one into a dead one.
@@ -23,7 +25,7 @@ class RetryBudget:
 
     def __init__(
         self,
-        ratio: float = 0.1,
+        ratio: float = RETRY_SHARE,
         min_per_s: float = 2.0,
         burst: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
@@ -55,7 +57,7 @@ class RetryBudget:
 
 
 class Breaker:
-    """After `fail_max` failures in a row nobody asks the target for `reset_s` seconds; then one tries.
+    """After `fail_max` failures in a row (0: never) nobody asks the target for `reset_s` seconds; then one tries.
 
     Nygard, "Release It!", chapter 5. pybreaker's `calling` and not its `call`, which holds a lock while the
     call runs and so would make all calls to a target wait for each other. Its half-open state lets everybody
@@ -63,15 +65,18 @@ class Breaker:
     """
 
     def __init__(self, target: str, fail_max: int, reset_s: float) -> None:
-        self._target, self._reset_s = target, reset_s
+        self._target, self._reset_s, self._off = target, reset_s, fail_max == 0
         self._trial = threading.Lock()
         self._breaker = pybreaker.CircuitBreaker(
-            fail_max=fail_max, reset_timeout=reset_s, name=target, throw_new_error_on_trip=False
+            fail_max=max(1, fail_max), reset_timeout=reset_s, name=target, throw_new_error_on_trip=False
         )
 
     @contextmanager
     def guard(self) -> Iterator[None]:
         """An exception out of the block counts as a failure. Raises Unavailable when the breaker is open."""
+        if self._off:
+            yield
+            return
         closed = self._breaker.current_state == pybreaker.STATE_CLOSED
         if not closed and not self._trial.acquire(blocking=False):
             raise self._refusal()

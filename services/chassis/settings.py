@@ -38,6 +38,8 @@ class ChassisSettings(BaseModel):
     database_url: str = ""
     discovery_url: str = "consul://127.0.0.1:8500"
     call_try_ms: int = Field(default=300, ge=1)
+    retry_share: float = Field(default=0.1, ge=0, le=1)
+    breaker_fails: int = Field(default=20, ge=0)
     balancing: dict[str, str] = {"*": "p2c"}
     event_routes: dict[str, list[str]] = {}
     event_max_tries: int = Field(default=10, ge=1)

@@ -31,9 +31,11 @@ class Target:
 class Targets:
     """All neighbours, each from its first call on. `balancing`: target -> strategy, "*" for all others."""
 
-    def __init__(self, balancing: Mapping[str, str], fail_max: int, reset_s: float, seed: int | None) -> None:
+    def __init__(
+        self, balancing: Mapping[str, str], fail_max: int, reset_s: float, seed: int | None, retry_share: float
+    ) -> None:
         self._balancing, self._seed = balancing, seed
-        self._fail_max, self._reset_s = fail_max, reset_s
+        self._fail_max, self._reset_s, self._retry_share = fail_max, reset_s, retry_share
         self._known: dict[str, Target] = {}
 
     def of(self, name: str) -> Target:
@@ -48,7 +50,7 @@ class Targets:
             name,
             make_strategy(strategy, self._seed, load),
             load,
-            RetryBudget(),
+            RetryBudget(self._retry_share),
             Breaker(name, self._fail_max, self._reset_s),
             SideBench(),
         )

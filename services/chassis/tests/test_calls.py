@@ -306,6 +306,14 @@ def test_retries_stay_inside_the_budget(replica, calls_to):
     assert 2 <= extra <= 200 * 0.1 + 10
 
 
+def test_a_budget_of_one_lets_every_call_be_repeated(replica, calls_to):
+    bad = [replica(always=503), replica(always=503)]
+    calls = calls_to(*bad, fail_max=0, retry_share=1)
+    for _ in range(50):
+        get(calls)
+    assert [len(one.asked) for one in bad] == [50, 50]
+
+
 def test_a_kept_connection_that_was_closed_is_replaced_without_a_retry(replica, calls_to):
     one = replica()
     calls = calls_to(one, max_retries=0)
@@ -378,6 +386,13 @@ def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_try_later(replic
 
     eventually(answered)
     assert get(calls).status_code == 200
+
+
+def test_without_a_breaker_a_target_that_fails_is_always_asked(replica, calls_to):
+    one = replica(always=500)
+    calls = calls_to(one, fail_max=0)
+    assert [get(calls).status_code for _ in range(50)] == [500] * 50
+    assert len(one.asked) == 50
 
 
 def test_answers_that_blame_the_caller_do_not_open_the_breaker(replica, calls_to):
