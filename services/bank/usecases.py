@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import PoolProxiedConnection, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bank.domain import Behaviour, State, decide
@@ -19,13 +19,15 @@ from chassis.prepared import Prepared, Unit
 charges, behaviour = Charge.__table__, BehaviourRow.__table__
 
 # Built once: to build a statement takes longer than to run it.
-_BY_KEY = select(charges).where(charges.c.key == bindparam("about"))
-_REFUND = update(charges).where(charges.c.key == bindparam("about"))
+_by_key = charges.c.key == bindparam("about")
+_BY_KEY = Prepared(select(charges).where(_by_key))
+_LOCK = Prepared(select(charges).where(_by_key).with_for_update())
+_REFUND = Prepared(update(charges).where(_by_key))
 _BEHAVIOUR = Prepared(select(*(behaviour.c[field.name] for field in fields(Behaviour))).where(behaviour.c.id == 1))
 
 
 @contextmanager
-def books(database: Database) -> Iterator[Connection]:
+def books(database: Database) -> Iterator[PoolProxiedConnection]:
     """A transaction whose failure is a 500. A 503 says that nothing was done, which a lost commit cannot say."""
     try:
         with database.write() as connection:
@@ -48,7 +50,7 @@ def charge(database: Database, key: str, wanted: ChargeWanted, decline_rate: flo
         # The unique key decides, not a look before: of two requests at once only one inserts.
         if insert_new(connection, charges, new):
             return new, True
-        made = connection.execute(_BY_KEY, {"about": key}).mappings().one()
+        (made,) = _BY_KEY.rows(connection, {"about": key})
     if any(made[name] != value for name, value in row.items()):
         raise Conflict("this Idempotency-Key was used for another charge; use a new one for a new charge")
     return made, False
@@ -62,7 +64,7 @@ def refund(database: Database, key: str, charge_key: str) -> tuple[Record, bool]
     """
     try:
         with books(database) as connection:
-            found = connection.execute(_BY_KEY.with_for_update(), {"about": charge_key}).mappings().one_or_none()
+            found = _LOCK.row(connection, {"about": charge_key})
             if found is None:
                 raise NotFound("there is no charge under this key")
             if found["refund_key"] == key:
@@ -70,7 +72,7 @@ def refund(database: Database, key: str, charge_key: str) -> tuple[Record, bool]
             if found["state"] != State.CAPTURED:
                 raise Conflict(f"only a captured charge can be given back; this one is {found['state']}")
             values = {"state": State.REFUNDED, "refund_key": key, "refunded_at": utc_now()}
-            connection.execute(_REFUND, {"about": charge_key, **values})
+            _REFUND.run(connection, {"about": charge_key, **values})
             return {**found, **values}, True
     except IntegrityError as error:
         raise Conflict("this Idempotency-Key was used for another refund; use a new one for a new refund") from error
@@ -78,8 +80,8 @@ def refund(database: Database, key: str, charge_key: str) -> tuple[Record, bool]
 
 def get_charge(database: Database, key: str) -> Record:
     """Raises NotFound."""
-    with database.read() as connection:
-        found = connection.execute(_BY_KEY, {"about": key}).mappings().one_or_none()
+    with database.look() as connection:
+        found = _BY_KEY.row(connection, {"about": key})
     if found is None:
         raise NotFound("there is no charge under this key")
     return found

@@ -1,13 +1,13 @@
 """What can be done with a cart."""
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import PoolProxiedConnection, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from carts.clients import Catalog
 from carts.domain import Cart, Line, Product, check_room, check_sku, priced, without
 from carts.models import CartRow, LineRow
 from carts.schemas import OrderPlaced
-from chassis.database import Database, connection_of, insert_new
+from chassis.database import Database, Transaction, insert_new, unit_of
 from chassis.errors import NotFound, Problem, Unavailable
 from chassis.inbox import Event, first_delivery
 from chassis.prepared import Prepared
@@ -16,7 +16,10 @@ from chassis.telemetry import log
 carts, cart_lines = CartRow.__table__, LineRow.__table__
 _its = cart_lines.c.customer_id == bindparam("customer")
 _QUANTITIES = Prepared(select(cart_lines.c.sku, cart_lines.c.quantity).where(_its))
-_LOCK = select(carts).where(carts.c.customer_id == bindparam("customer")).with_for_update()
+_LOCK = Prepared(select(carts).where(carts.c.customer_id == bindparam("customer")).with_for_update())
+_one = cart_lines.c.sku == bindparam("of")
+_KEEP = Prepared(update(cart_lines).where(_its, _one).values(quantity=bindparam("left")))
+_REMOVE = Prepared(delete(cart_lines).where(_its, _one))
 
 
 def get_cart(database: Database, catalog: Catalog, customer_id: str) -> Cart:
@@ -64,9 +67,11 @@ def remove_ordered(database: Database, event: Event) -> None:
             return
         _lock(connection, order.customer_id)
         for sku, left in without(_quantities(connection, order.customer_id), ordered).items():
-            changed = update(cart_lines).values(quantity=left) if left else delete(cart_lines)
-            its = (cart_lines.c.customer_id == order.customer_id, cart_lines.c.sku == sku)
-            connection.execute(changed.where(*its))
+            its = {"customer": order.customer_id, "of": sku}
+            if left:
+                _KEEP.run(connection, {**its, "left": left})
+            else:
+                _REMOVE.run(connection, its)
 
 
 def _ask(catalog: Catalog, skus: set[str]) -> dict[str, Product] | None:
@@ -78,13 +83,13 @@ def _ask(catalog: Catalog, skus: set[str]) -> dict[str, Product] | None:
         return None
 
 
-def _lock(unit: Session | Connection, customer_id: str) -> None:
+def _lock(transaction: Transaction, customer_id: str) -> None:
     """From here to the end of the transaction nobody else changes this cart."""
-    insert_new(unit, carts, {"customer_id": customer_id})
-    connection_of(unit).execute(_LOCK, {"customer": customer_id})
+    insert_new(transaction, carts, {"customer_id": customer_id})
+    _LOCK.rows(unit_of(transaction), {"customer": customer_id})
 
 
-def _quantities(connection: Connection, customer_id: str) -> dict[str, int]:
+def _quantities(connection: PoolProxiedConnection, customer_id: str) -> dict[str, int]:
     return {row["sku"]: row["quantity"] for row in _QUANTITIES.rows(connection, {"customer": customer_id})}
 
 

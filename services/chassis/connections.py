@@ -1,10 +1,10 @@
 """Kept HTTP connections to all neighbours, shared by the threads of a process.
 
-`http.client` and not requests or urllib3: our calls know no redirects, cookies, proxies or TLS, and what these
-libraries do about them takes three times as long as the request itself (`python -m bench.cost` shows what it is).
+Not requests or urllib3: our calls know no redirects, cookies, proxies or TLS, and what these libraries do about them
+takes three times as long as the request itself. Answers are read by httptools, the parser of Node.js, in a tenth of the
+time that `http.client` needs (`python -m bench.cost` shows what a request is).
 """
 
-import http.client
 import json as json_module
 import select
 import socket
@@ -12,16 +12,18 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 from urllib.parse import quote, urlencode
+
+import httptools
 
 CONNECT_TIMEOUT_S = 1.0
 IDLE_KEPT = 64  # idle connections that are kept per address; more may be open at the same time
 ADDRESSES_KEPT = 256
 CUT_AT_ONCE_S = 0.05  # later than this the other side had begun to work, and most of the time may be gone
-NETWORK_ERRORS = (OSError, http.client.HTTPException)
+NETWORK_ERRORS = (OSError,)
 PATH_SAFE = "/%:@!$&'()*+,;=?~"
+PIECE_BYTES = 65_536
 
 Address = tuple[str, int]
 
@@ -30,12 +32,34 @@ class NotConnected(OSError):
     """There was no connection, so the other side cannot have seen the request."""
 
 
+class Unreadable(OSError):
+    """An answer began, and is no HTTP or has no end."""
+
+
+class Headers(dict[str, str]):
+    """The headers of an answer, by names in any case."""
+
+    def add(self, name: str, value: str) -> None:
+        """A name that comes twice is a list (RFC 9110, section 5.3)."""
+        name = name.lower()
+        self[name] = f"{self[name]}, {value}" if name in self else value
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(str(name).lower())
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer, whatever its status."""
 
     status_code: int
-    headers: Message | Mapping[str, str]  # by names in any case, if it came over the network
+    headers: Mapping[str, str]  # by names in any case, if it came over the network
     content: bytes = b""
 
     @property
@@ -75,7 +99,7 @@ class Connections:
 
     def __init__(self, user_agent: str) -> None:
         self._user_agent = user_agent
-        self._idle: dict[Address, deque[http.client.HTTPConnection]] = {}
+        self._idle: dict[Address, deque[_Connection]] = {}
 
     def send(self, address: Address, request: Request, *, timeout_s: float, repeatable: bool) -> Reply:
         """The answer, whatever its status. Raises one of NETWORK_ERRORS.
@@ -89,11 +113,11 @@ class Connections:
         if kept is not None:
             began = time.monotonic()
             try:
-                return self._exchange(address, kept, request, ends_at)
+                return self._exchange(kept, request, ends_at)
             except ConnectionError:
                 if not (repeatable and time.monotonic() - began < CUT_AT_ONCE_S):
                     raise
-        return self._exchange(address, _connect(address, timeout_s), request, ends_at)
+        return self._exchange(_connect(address, timeout_s, self._user_agent), request, ends_at)
 
     def __del__(self) -> None:
         self.close()
@@ -104,22 +128,19 @@ class Connections:
             for connection in connections:
                 connection.close()
 
-    def _exchange(
-        self, address: Address, connection: http.client.HTTPConnection, request: Request, ends_at: float
-    ) -> Reply:
+    def _exchange(self, connection: "_Connection", request: Request, ends_at: float) -> Reply:
         try:
-            connection.sock.settimeout(max(0.001, ends_at - time.monotonic()))
-            headers = {"User-Agent": self._user_agent, **request.headers}
-            connection.request(request.method, request.path, request.body, headers)
-            response = connection.getresponse()
-            reply = Reply(response.status, response.headers, response.read())
+            reply, keep = connection.exchange(request, max(0.001, ends_at - time.monotonic()))
         except BaseException:
             connection.close()
             raise
-        self._give_back(address, connection)
+        if keep:
+            self._give_back(connection)
+        else:
+            connection.close()
         return reply
 
-    def _take(self, address: Address) -> http.client.HTTPConnection | None:
+    def _take(self, address: Address) -> "_Connection | None":
         """A kept connection that the other side has not closed, the last used first."""
         idle = self._idle.get(address)
         while idle:
@@ -132,10 +153,8 @@ class Connections:
             connection.close()
         return None
 
-    def _give_back(self, address: Address, connection: http.client.HTTPConnection) -> None:
-        if connection.sock is None:  # the answer said that it is the last one
-            return
-        idle = self._idle.setdefault(address, deque())
+    def _give_back(self, connection: "_Connection") -> None:
+        idle = self._idle.setdefault(connection.address, deque())
         idle.append(connection)
         if len(idle) > IDLE_KEPT:
             idle.popleft().close()
@@ -144,13 +163,102 @@ class Connections:
                 old.close()
 
 
-def _connect(address: Address, timeout_s: float) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(*address, timeout=min(CONNECT_TIMEOUT_S, timeout_s))
+class _Connection:
+    """One connection, for one request at a time."""
+
+    def __init__(self, address: Address, sock: socket.socket, user_agent: str) -> None:
+        self.address, self.sock = address, sock
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        self._same = f"Host: {host}:{address[1]}\r\nAccept-Encoding: identity\r\nUser-Agent: {user_agent}\r\n"
+        self.close = sock.close
+
+    def exchange(self, request: Request, timeout_s: float) -> tuple[Reply, bool]:
+        """The answer, and whether the connection can be used again. Raises one of NETWORK_ERRORS."""
+        self.sock.settimeout(timeout_s)
+        self.sock.sendall(self._head(request) + (request.body or b""))
+        answer = _Answer(request.method)
+        try:
+            while not answer.is_whole:
+                answer.feed(self.sock.recv(PIECE_BYTES))
+        except httptools.HttpParserError as error:
+            raise Unreadable(f"this is not HTTP: {error}") from error
+        except ConnectionError as error:
+            if not answer.has_begun:
+                raise
+            raise Unreadable("the answer was cut off") from error
+        return answer.reply(), answer.keeps_open
+
+    def _head(self, request: Request) -> bytes:
+        headers = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
+        if headers.count("\n") != len(request.headers) or headers.count("\r") != len(request.headers):
+            raise ValueError("a header with a line break in it")
+        if request.body is not None or request.method not in ("GET", "HEAD"):
+            headers += f"Content-Length: {len(request.body or b'')}\r\n"
+        return f"{request.method} {request.path} HTTP/1.1\r\n{self._same}{headers}\r\n".encode("latin-1")
+
+
+class _Answer:
+    """Collects what the parser finds (its callbacks begin with `on_`)."""
+
+    def __init__(self, method: str) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._has_body = method != "HEAD"
+        self._headers, self._body = Headers(), b""
+        self._headers_are_whole = False
+        self.has_begun = self.is_whole = False
+        self.keeps_open = False
+
+    def feed(self, data: bytes) -> None:
+        """Raises HttpParserError, and ConnectionError when the other side has closed."""
+        if data:
+            self.has_begun = True
+            self._parser.feed_data(data)
+        elif self._ends_by_closing():
+            self.is_whole = True
+        else:
+            raise ConnectionResetError("the other side closed the connection")
+
+    def reply(self) -> Reply:
+        return Reply(self._parser.get_status_code(), self._headers, self._body)
+
+    def _ends_by_closing(self) -> bool:
+        """An answer that says no length goes on until the end of the connection (RFC 9112, section 6.3)."""
+        told = "content-length" in self._headers or "transfer-encoding" in self._headers
+        return self._headers_are_whole and not told
+
+    def on_message_begin(self) -> None:
+        if self.is_whole:  # another answer, to nothing
+            self.keeps_open = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.add(name.decode("latin-1"), value.decode("latin-1"))
+
+    def on_headers_complete(self) -> None:
+        self._headers_are_whole = True
+        if not self._has_body:
+            self._is_whole_now()
+
+    def on_body(self, piece: bytes) -> None:
+        self._body += piece
+
+    def on_message_complete(self) -> None:
+        if 100 <= self._parser.get_status_code() < 200:  # only a word between (RFC 9110, section 15.2)
+            self._headers, self._headers_are_whole = Headers(), False
+        elif not self.is_whole:
+            self._is_whole_now()
+
+    def _is_whole_now(self) -> None:
+        self.is_whole = True
+        self.keeps_open = self._has_body and self._parser.should_keep_alive()
+
+
+def _connect(address: Address, timeout_s: float, user_agent: str) -> _Connection:
     try:
-        connection.connect()
+        sock = socket.create_connection(address, timeout=min(CONNECT_TIMEOUT_S, timeout_s))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, UnicodeError, OverflowError) as error:  # an instance may have registered any address
         raise NotConnected(str(error)) from error
-    return connection
+    return _Connection(address, sock, user_agent)
 
 
 def _is_readable(sock: socket.socket) -> bool:

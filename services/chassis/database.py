@@ -2,11 +2,11 @@
 
     with database.transaction() as session:   # read and write; commits at the end, rolls back on an exception
     with database.reading() as session:       # one consistent view, never waits for a writer
-    with database.write() as connection:      # the same two without the ORM, for what every order goes through:
-    with database.read() as connection:       # a Session costs more than the statements that it runs
-    with database.look() as connection:       # the same view for prepared statements, for what is read most
+    with database.read() as connection:       # the same view for Core statements, without the ORM
+    with database.write() as connection:      # the first two for prepared statements alone, for what every order goes
+    with database.look() as connection:       # through: SQLAlchemy's own layers cost more than the statements they run
 
-Both raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
+All raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
 
 SQLite is the default: one file, WAL (readers and the writer do not block each other), `synchronous=FULL`
 (what was answered survives a power cut), and `BEGIN IMMEDIATE` for writers. A deferred transaction that turns
@@ -48,7 +48,7 @@ from sqlalchemy.pool import QueuePool
 from chassis import database_errors, deadline
 from chassis.clock import SharedClock, utc_now
 from chassis.errors import Unavailable
-from chassis.prepared import Prepared
+from chassis.prepared import Prepared, Unit
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
@@ -86,40 +86,55 @@ class Database:
             event.listen(self.engine, "handle_error", self._note_read_only)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A read-write transaction for Core statements; what it publishes is relayed once it has committed."""
+    def write(self) -> Iterator[PoolProxiedConnection]:
+        """A read-write transaction for prepared statements; what it publishes is relayed once it has committed."""
         callbacks: list[Callable[[], None]] = []
-        if self._read_only:
-            self._reopen()
-        with _in_plain_words(), self._turn(), self.engine.connect() as connection:
+        with self._turn(), self._driver() as connection:
             connection.info.update(outbox=self.outbox, after_commit=callbacks)
-            with connection.begin(), self._driver_errors():
-                yield connection
+            if self._writers is not None:
+                connection.cursor().execute("BEGIN IMMEDIATE")  # psycopg begins by itself
+            yield connection
+            connection.commit()
         for callback in callbacks:
             callback()
 
     @contextmanager
+    def look(self) -> Iterator[PoolProxiedConnection]:
+        """A read-only view for prepared statements; nothing written in it is kept."""
+        with self._driver() as connection:
+            if self._writers is not None:
+                connection.cursor().execute("BEGIN")
+            yield connection
+
+    @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A read-write transaction; what it publishes is relayed once it has committed."""
-        with self.write() as connection, Session(connection, expire_on_commit=False) as session, session.begin():
-            yield session
+        callbacks: list[Callable[[], None]] = []
+        with _in_plain_words(), self._turn(), self._connect() as connection:
+            connection.info.update(outbox=self.outbox, after_commit=callbacks)
+            session = Session(connection, expire_on_commit=False)
+            with self._driver_errors(), connection.begin(), session, session.begin():
+                yield session
+        for callback in callbacks:
+            callback()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only view for Core statements; nothing written in it is kept."""
-        if self._read_only:
-            self._reopen()
-        with _in_plain_words(), self.engine.connect().execution_options(souk_read=True) as connection:
+        with _in_plain_words(), self._connect().execution_options(souk_read=True) as connection:
             yield connection
 
+    def _connect(self) -> Connection:
+        if self._read_only:
+            self._reopen()
+        return self.engine.connect()
+
     @contextmanager
-    def look(self) -> Iterator[PoolProxiedConnection]:
-        """The same for prepared statements alone: the driver's connection."""
+    def _driver(self) -> Iterator[PoolProxiedConnection]:
+        """A connection of the driver's. The pool rolls back what is not committed in the end."""
         if self._read_only:
             self._reopen()
         with _in_plain_words(), self._driver_errors(), closing(self.engine.raw_connection()) as connection:
-            if self._writers is not None:
-                connection.cursor().execute("BEGIN")  # psycopg begins by itself; the pool rolls back in the end
             yield connection
 
     @contextmanager
@@ -194,28 +209,31 @@ def _in_plain_words() -> Iterator[None]:
         raise problem from error
 
 
-def connection_of(unit: Session | Connection) -> Connection:
-    """The connection of a transaction, with the ORM or without."""
-    return unit.connection() if isinstance(unit, Session) else unit
+Transaction = Session | Unit
 
 
-def after_commit(unit: Session | Connection, callback: Callable[[], None]) -> None:
+def unit_of(transaction: Transaction) -> Unit:
+    """What prepared statements run on."""
+    return transaction.connection() if isinstance(transaction, Session) else transaction
+
+
+def after_commit(transaction: Transaction, callback: Callable[[], None]) -> None:
     """Call this once the transaction has committed; never if it rolls back."""
-    connection_of(unit).info["after_commit"].append(callback)
+    unit_of(transaction).info["after_commit"].append(callback)
 
 
-def insert_new(unit: Session | Connection, table: FromClause, row: Mapping[str, Any]) -> bool:
+def insert_new(transaction: Transaction, table: FromClause, row: Mapping[str, Any]) -> bool:
     """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is.
 
     Every value that the table needs is given: the defaults of its columns are not filled in.
     """
-    connection = connection_of(unit)
-    return bool(_insert_new(connection.dialect.name, table).run(connection, row))
+    unit = unit_of(transaction)
+    return bool(_insert_new(unit.info["dialect"].name, table).run(unit, row))
 
 
-def insert_all_new(unit: Session | Connection, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def insert_all_new(session: Session, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
-    connection = connection_of(unit)
+    connection = session.connection()
     statement = _inserting_new(connection.dialect.name, table).returning(*table.primary_key)
     return list(connection.scalars(statement, list(rows)))
 

@@ -14,11 +14,10 @@ from typing import Any
 
 from flask import Response, current_app, request
 from pydantic import BaseModel
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, bindparam, insert, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from chassis.database import Database, UtcDateTime, connection_of, utc_now
+from chassis.database import Database, Transaction, UtcDateTime, unit_of, utc_now
 from chassis.errors import Conflict, PreconditionRequired, Unprocessable
 from chassis.identity import caller
 from chassis.prepared import Prepared
@@ -96,11 +95,11 @@ def answer_once(database: Database, key: Key, work: Callable[[], Answer]) -> Res
         raise
 
 
-def store(unit: Session | Connection, key: Key, answer: Answer) -> Answer:
+def store(transaction: Transaction, key: Key, answer: Answer) -> Answer:
     """Keep the answer, in the transaction of the effect. Raises IntegrityError when the key is taken."""
     row: dict[str, Any] = {"subject": key.subject, "route": key.route, "key": key.key, "body_hash": key.body_hash}
     row |= {"status": answer.status, "body": json.dumps(answer.body), "location": answer.location}
-    _STORE.run(connection_of(unit), {**row, "created_at": utc_now()})
+    _STORE.run(unit_of(transaction), {**row, "created_at": utc_now()})
     return answer
 
 

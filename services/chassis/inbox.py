@@ -12,10 +12,9 @@ from apiflask import APIBlueprint
 from flask import Flask, current_app
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import Column, MetaData, String, Table
-from sqlalchemy.orm import Session
 
 from chassis import faults
-from chassis.database import UtcDateTime, insert_new, utc_now
+from chassis.database import Transaction, UtcDateTime, insert_new, utc_now
 from chassis.errors import Unprocessable
 from chassis.identity import requires_service
 from chassis.openapi import answers
@@ -49,10 +48,10 @@ class Event(BaseModel):
 Handlers = Mapping[str, Callable[[Event], None]]
 
 
-def first_delivery(session: Session, event: Event) -> bool:
+def first_delivery(transaction: Transaction, event: Event) -> bool:
     """Record the event in the transaction of its effect. False: its effect is there already, so do nothing."""
     row = {"source": event.source, "event_id": event.id, "received_at": utc_now()}
-    is_first = insert_new(session, inbox, row)
+    is_first = insert_new(transaction, inbox, row)
     faults.point("inbox.recorded")
     return is_first
 

@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     Index,
     Integer,
     MetaData,
@@ -29,10 +28,9 @@ from sqlalchemy import (
     exists,
     insert,
 )
-from sqlalchemy.orm import Session
 
 from chassis import faults
-from chassis.database import UtcDateTime, after_commit, connection_of
+from chassis.database import Transaction, UtcDateTime, after_commit, unit_of
 from chassis.prepared import Prepared
 from chassis.trace import current_trace
 
@@ -91,14 +89,14 @@ _WITHDRAW = Prepared(
 )
 
 
-def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[str, Any]) -> None:
+def publish(transaction: Transaction, type_: str, subject: str, data: Mapping[str, Any]) -> None:
     """Write a CloudEvent (1.0, JSON) for everybody who subscribes to `type_`, in the caller's transaction.
 
     subject: what the event is about (an order id, a sku, a user id); events of one subject keep their order.
     Nothing is written when nobody subscribes.
     """
-    connection = connection_of(unit)
-    outbox = connection.info["outbox"]
+    unit = unit_of(transaction)
+    outbox = unit.info["outbox"]
     if outbox is None or not (subscribers := outbox.routes.get(type_)):
         return
     now, trace, event_id = outbox.database.now(), current_trace.get(), str(uuid.uuid4())
@@ -119,15 +117,15 @@ def publish(unit: Session | Connection, type_: str, subject: str, data: Mapping[
     claimed, waiting = [], False
     for name in subscribers:
         values = row | {"subscriber": name, "to": name, "about": subject, "until": outbox.claim_until(name, now)}
-        (written,) = _INSERT.rows(connection, values)
+        (written,) = _INSERT.rows(unit, values)
         if written["claimed_until"] is None:
             waiting = True
         else:
             claimed.append(Delivery(written["seq"], name, type_, body, 0, now))
     faults.point("outbox.written")
-    after_commit(connection, lambda: outbox.committed(claimed, waiting))
+    after_commit(unit, lambda: outbox.committed(claimed, waiting))
 
 
-def withdraw(unit: Session | Connection, type_: str, subject: str) -> None:
+def withdraw(transaction: Transaction, type_: str, subject: str) -> None:
     """Delete an event's deliveries, sent or not: for events whose data must not outlive their purpose."""
-    _WITHDRAW.run(connection_of(unit), {"about": subject, "what": type_})
+    _WITHDRAW.run(unit_of(transaction), {"about": subject, "what": type_})

@@ -88,8 +88,8 @@ class _Made:
         return rows
 
     def bind(self, values: Values) -> Any:
-        bound = {name: values.get(name, constant) for name, constant, _ in self._binds}
-        for name, _, process in self._binds:
-            if process is not None:
-                bound[name] = process(bound[name])
-        return tuple([bound[name] for name, *_ in self._binds]) if self._positional else bound
+        bound = [
+            values.get(name, constant) if process is None else process(values.get(name, constant))
+            for name, constant, process in self._binds
+        ]
+        return tuple(bound) if self._positional else {name: v for (name, *_), v in zip(self._binds, bound, strict=True)}

@@ -21,7 +21,7 @@ from typing import Any
 
 from flask import Flask
 from prometheus_client import Counter as Metric
-from sqlalchemy import Connection, Integer, bindparam, exists, or_, select, update
+from sqlalchemy import Integer, PoolProxiedConnection, bindparam, exists, or_, select, update
 
 from chassis import faults
 from chassis.background import Periodic, add_background
@@ -30,6 +30,7 @@ from chassis.database import Database, UtcDateTime
 from chassis.errors import Problem
 from chassis.outbox import CLAIM_S, Delivery, deliveries
 from chassis.outbox_routes import outbox_routes
+from chassis.prepared import Prepared
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 from chassis.trace import current_trace, parse_traceparent
@@ -37,6 +38,7 @@ from chassis.trace import current_trace, parse_traceparent
 CLAIM = timedelta(seconds=CLAIM_S)
 SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom means a second delivery
 IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
+LOOK_EVERY_S = 0.5
 MAX_BACK_OFF_S = 2.0
 RECORD_WITHIN_S = 0.25  # outcomes that come close together share one transaction; well before their claims end
 RECORD_SOON_S = 0.05  # while more is due than could be claimed at once
@@ -62,8 +64,8 @@ _DUE = (
     )
     .order_by(_row.seq)
 )
-_ANYTHING_DUE = _DUE.where(_row.subscriber.in_(bindparam("names", expanding=True))).limit(1)
-_CLAIM = (
+_ANYTHING_DUE = Prepared(_DUE.where(_row.subscriber == bindparam("name")).limit(1))
+_CLAIM = Prepared(
     update(deliveries)
     .where(
         _row.seq.in_(_DUE.where(_row.subscriber == bindparam("name")).limit(bindparam("places", type_=Integer))),
@@ -73,10 +75,14 @@ _CLAIM = (
     .values(claimed_until=bindparam("until", type_=UtcDateTime))
     .returning(_row.seq, _row.subscriber, _row.type, _row.body, _row.tries, _row.created_at)
 )
-_SENT = (
+_SENT = Prepared(
     update(deliveries)
-    .where(_row.seq.in_(bindparam("seqs", expanding=True)))
+    .where(_row.seq == bindparam("row"))
     .values(state="sent", sent_at=_now, claimed_until=None, last_error=None)
+)
+# A row that another replica has sent meanwhile stays sent.
+_FAILED = Prepared(
+    update(deliveries).where(_row.seq == bindparam("row"), _row.state == "pending").values(claimed_until=None)
 )
 
 
@@ -102,9 +108,11 @@ class Relay:
         self._in_flight_lock = threading.Lock()
         self._absent_until: dict[str, float] = {}
         self._absences: Counter[str] = Counter()
-        self._periodic = Periodic("relay", 0.5, self.round)
+        self._periodic = Periodic("relay", LOOK_EVERY_S, self.round)
         self._pool: ThreadPoolExecutor | None = None
         self._backlog = False  # the last round may have left something that was due
+        self._look_at = 0.0  # when the outbox is to be looked into again
+        self._followers = False  # something waits until what is before it in its stream is recorded as sent
 
     def start(self) -> None:
         if self._subscribers:
@@ -113,6 +121,7 @@ class Relay:
 
     def wake(self) -> None:
         """There may be something to send."""
+        self._look_at = 0.0
         self._periodic.wake()
 
     def claim_until(self, subscriber: str, now: datetime) -> datetime | None:
@@ -124,6 +133,7 @@ class Relay:
         faults.point("outbox.committed")
         self._submit(claimed)
         if waiting:
+            self._followers = True
             self._periodic.wake(within_s=RECORD_WITHIN_S)
 
     def stop(self) -> None:
@@ -133,16 +143,19 @@ class Relay:
             pool.shutdown(wait=True, cancel_futures=True)
             self.record_outcomes()
 
-    def round(self) -> None:
-        """Record, claim, hand to the senders."""
-        ready = [name for name in self._subscribers if self._can_send(name)]
-        due = bool(ready) and self._anything_due(ready)
+    def round(self) -> bool:
+        """Record, claim, hand to the senders. True when there may be more to do at once."""
+        due = self._due() if time.monotonic() >= self._look_at else []
         if not due and self._outcomes.empty():
-            return
+            return False
         with self._recording() as connection:
-            claimed = self._claim(connection, ready) if due else []
+            claimed = self._claim(connection, due) if due else []
         self._backlog = len(claimed) >= IN_FLIGHT
+        again, self._followers = self._followers, False
+        if self._backlog or again:
+            self._look_at = 0.0
         self._submit(claimed)
+        return again
 
     def record_outcomes(self) -> None:
         if not self._outcomes.empty():
@@ -157,18 +170,25 @@ class Relay:
             present = self._absent_until.get(subscriber, 0) <= time.monotonic()
         return free and present and self._pool is not None
 
-    def _anything_due(self, ready: list[str]) -> bool:
-        # A look without the write lock: most rounds end here, or only record.
-        with self.database.read() as connection:
-            return connection.execute(_ANYTHING_DUE, {"now": self.database.now(), "names": ready}).first() is not None
+    def _due(self) -> list[str]:
+        """The subscribers for whom something is due, and to whom it can be sent. Looks without the write lock.
 
-    def _claim(self, connection: Connection, ready: list[str]) -> list[Delivery]:
+        Most rounds only record what was sent: what is published is claimed at once, so nothing else waits.
+        """
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        now, ready = self.database.now(), [name for name in self._subscribers if self._can_send(name)]
+        if not ready:
+            return []
+        with self.database.look() as connection:
+            return [name for name in ready if _ANYTHING_DUE.row(connection, {"now": now, "name": name})]
+
+    def _claim(self, connection: PoolProxiedConnection, ready: list[str]) -> list[Delivery]:
         now = self.database.now()
         claimed: list[Delivery] = []
         for name in ready:
             places = max(0, IN_FLIGHT - self._in_flight[name])
             values = {"now": now, "until": now + CLAIM, "name": name, "places": places}
-            claimed += [Delivery(**row) for row in connection.execute(_CLAIM, values).mappings()]
+            claimed += [Delivery(**row) for row in _CLAIM.rows(connection, values)]
         return sorted(claimed, key=lambda delivery: delivery.seq)
 
     # --- sending
@@ -237,7 +257,7 @@ class Relay:
     # --- recording
 
     @contextmanager
-    def _recording(self) -> Iterator[Connection]:
+    def _recording(self) -> Iterator[PoolProxiedConnection]:
         """A transaction that begins with what became of the deliveries under way."""
         outcomes: list[Outcome] = []
         while not self._outcomes.empty():
@@ -251,14 +271,15 @@ class Relay:
                 self._outcomes.put(outcome)
             raise
 
-    def _write(self, connection: Connection, outcomes: list[Outcome]) -> None:
+    def _write(self, connection: PoolProxiedConnection, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             if not outcome.sent:
                 self._record_failure(connection, outcome)
-        if sent := [outcome.delivery.seq for outcome in outcomes if outcome.sent]:
-            connection.execute(_SENT, {"seqs": sent, "now": self.database.now()})
+        now = self.database.now()
+        if sent := [{"row": outcome.delivery.seq, "now": now} for outcome in outcomes if outcome.sent]:
+            _SENT.run_all(connection, sent)
 
-    def _record_failure(self, connection: Connection, outcome: Outcome) -> None:
+    def _record_failure(self, connection: PoolProxiedConnection, outcome: Outcome) -> None:
         delivery, now = outcome.delivery, self.database.now()
         tries = delivery.tries + outcome.counts
         # No row remembers how often a subscriber was away, so the age of the row stands for it.
@@ -267,15 +288,12 @@ class Relay:
         values: dict[str, Any] = {
             "tries": tries,
             "last_error": outcome.error,
-            "claimed_until": None,
             "not_before": now + timedelta(seconds=min(MAX_BACK_OFF_S, back_off_s)),
         }
         if tries >= self.max_tries:
             values["state"] = "dead"
             log.error("an event is dead", seq=delivery.seq, type=delivery.type, subscriber=delivery.subscriber)
-        # A row that another replica has sent meanwhile stays sent.
-        where = (deliveries.c.seq == delivery.seq, deliveries.c.state == "pending")
-        connection.execute(update(deliveries).where(*where).values(values))
+        _FAILED.run(connection, {"row": delivery.seq, **values})
 
 
 def _traceparent(body: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import PoolProxiedConnection, bindparam, insert, select, update
 
 from chassis.database import Database, insert_new, utc_now
 from chassis.errors import Conflict
@@ -29,8 +29,7 @@ reservations, stock, movements = Reservation.__table__, Stock.__table__, Movemen
 _its = reservations.c.order_id == bindparam("about")
 _LOCK = Prepared(select(reservations).where(_its).with_for_update())
 _ADVANCE = Prepared(update(reservations).where(_its).values(state=bindparam("to"), changed_at=bindparam("at")))
-_REJECT = update(reservations).where(reservations.c.order_id == bindparam("about"))
-_REJECT = _REJECT.values(state=State.REJECTED, missing_sku=bindparam("missing"))
+_REJECT = Prepared(update(reservations).where(_its).values(state=State.REJECTED, missing_sku=bindparam("missing")))
 # The condition is part of the UPDATE: between a look and a write another replica could take the last piece.
 _on_hand, _reserved = stock.c.on_hand + bindparam("more_on_hand"), stock.c.reserved + bindparam("more_reserved")
 _MOVE = Prepared(
@@ -54,7 +53,7 @@ def reserve(database: Database, event: Event) -> None:
         if missing is None:
             publish(connection, "stock.reserved", order_id, {"order_id": order_id})
             return
-        connection.execute(_REJECT, {"about": order_id, "missing": missing})
+        _REJECT.run(connection, {"about": order_id, "missing": missing})
         rejected = {"order_id": order_id, "reason": "out_of_stock", "sku": missing}
         publish(connection, "stock.rejected", order_id, rejected)
 
@@ -84,7 +83,7 @@ def release(database: Database, event: Event) -> None:
             _move_all(connection, RELEASE, order_id, lines)
 
 
-def _move(connection: Connection, change: Change, order_id: str, lines: Sequence[Line]) -> str | None:
+def _move(connection: PoolProxiedConnection, change: Change, order_id: str, lines: Sequence[Line]) -> str | None:
     """Change the stock of all lines where that leaves 0 <= reserved <= on_hand, and write the movements.
 
     Gives the sku of the first line where it does not, and then no line has changed.
@@ -107,31 +106,31 @@ def _move(connection: Connection, change: Change, order_id: str, lines: Sequence
     return None
 
 
-def _change_stock(connection: Connection, change: Change, line: Line, sign: int) -> bool:
+def _change_stock(connection: PoolProxiedConnection, change: Change, line: Line, sign: int) -> bool:
     """sign: -1 takes the change back. False when the stock does not allow it."""
     pieces = sign * line.quantity
     more = {"more_on_hand": change.on_hand * pieces, "more_reserved": change.reserved * pieces}
     return bool(_MOVE.run(connection, {"of": line.sku, **more}))
 
 
-def _move_all(connection: Connection, change: Change, order_id: str, lines: Sequence[Line]) -> None:
+def _move_all(connection: PoolProxiedConnection, change: Change, order_id: str, lines: Sequence[Line]) -> None:
     if (missing := _move(connection, change, order_id, lines)) is not None:
         raise Conflict(f"the stock of {missing} does not have what order {order_id} was promised")
 
 
-def _is_first_about(connection: Connection, order_id: str, state: State, lines: Sequence[Line]) -> bool:
+def _is_first_about(connection: PoolProxiedConnection, order_id: str, state: State, lines: Sequence[Line]) -> bool:
     """Make the order's reservation. False when there is one; waits for whoever is just making it."""
     row = {"order_id": order_id, "state": state, "lines": [vars(line) for line in lines]}
     row |= dict.fromkeys(("created_at", "changed_at"), utc_now())
     return insert_new(connection, reservations, row)
 
 
-def _lock_reservation(connection: Connection, order_id: str) -> tuple[State, list[Line]]:
+def _lock_reservation(connection: PoolProxiedConnection, order_id: str) -> tuple[State, list[Line]]:
     (row,) = _LOCK.rows(connection, {"about": order_id})
     return State(row["state"]), [Line(**line) for line in row["lines"]]
 
 
-def _advance(connection: Connection, order_id: str, before: State, to: State) -> bool:
+def _advance(connection: PoolProxiedConnection, order_id: str, before: State, to: State) -> bool:
     """Whether the state is new, and not only the effect of an event that came twice."""
     if before is not to:
         _ADVANCE.run(connection, {"about": order_id, "to": to, "at": utc_now()})

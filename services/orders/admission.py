@@ -9,15 +9,20 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, bindparam, func, or_, select
 
 from chassis.database import Database
 from chassis.errors import Unavailable
+from chassis.prepared import Prepared
 from orders.domain import OPEN
 from orders.models import Order
 
 LOOK_EVERY_S = 0.2
 RETRY_AFTER_S = 2.0
+
+_state = Order.__table__.c.state
+_some = select(_state).where(or_(*(_state == state for state in OPEN))).limit(bindparam("most", type_=Integer))
+_COUNT = Prepared(select(func.count().label("open")).select_from(_some.subquery()))
 
 
 class Admission:
@@ -42,6 +47,6 @@ class Admission:
 
     def _count(self) -> int:
         """Orders that have not ended; counts no further than it has to."""
-        some = select(Order.id).where(Order.state.in_(OPEN)).limit(self._most).subquery()
-        with self._database.reading() as session:
-            return session.scalar(select(func.count()).select_from(some)) or 0
+        with self._database.look() as connection:
+            (row,) = _COUNT.rows(connection, {"most": self._most})
+        return int(row["open"])

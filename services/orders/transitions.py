@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import PoolProxiedConnection, bindparam, insert, or_, select, update
 
 from chassis.database import utc_now
 from chassis.outbox import publish, withdraw
@@ -33,7 +33,7 @@ LINES = Prepared(select(order_lines).where(_its_lines).order_by(order_lines.c.sk
 HISTORY = Prepared(select(order_history).where(_its_history).order_by(order_history.c.seq))
 
 
-def advance(connection: Connection, order_id: str, to: State, reason: Reason | None = None) -> Record | None:
+def advance(connection: PoolProxiedConnection, order_id: str, to: State, reason: Reason | None = None) -> Record | None:
     """Move the order to `to` if its state allows that, and say so in its history.
 
     One conditional UPDATE on the old state: of two that race, one gets the order and the other None, in any
@@ -45,7 +45,7 @@ def advance(connection: Connection, order_id: str, to: State, reason: Reason | N
     return order
 
 
-def finish(connection: Connection, order_id: str, to: State, reason: Reason | None = None) -> bool:
+def finish(connection: PoolProxiedConnection, order_id: str, to: State, reason: Reason | None = None) -> bool:
     """Confirm or cancel, tell everybody, and forget the card. False when the order has ended otherwise."""
     order = advance(connection, order_id, to, reason)
     if order is None:

@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> APIFlask:
     app.extensions["payments.bank"] = bank = Bank(calls, settings.bank_timeout_s)
     workers = Workers(database, bank, settings.workers, settings.claim_s)
     add_background(app, workers)  # they ask the bank, so that no request has to
-    use_inbox(app, events.handlers(database, workers.wake))  # events in
+    use_inbox(app, events.handlers(database, workers))  # events in
     keep = timedelta(days=settings.keep_days)
     use_housekeeping(app, settings, database, lambda s: usecases.forget_tombstones(s, utc_now() - keep))
     use_faults(app, settings, *settling.POINTS)

@@ -1,5 +1,6 @@
 """The table of payments."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,6 @@ class Payment(Base):
     __table_args__ = (Index("payments_due", "state", "next_at"),)
 
 
-def standing_of(payment: Any) -> Standing:
+def standing_of(payment: Mapping[str, Any]) -> Standing:
     """How the payment of this row stands."""
-    return Standing(State(payment.state), payment.cancelled, payment.claim is not None, payment.in_doubt)
+    return Standing(State(payment["state"]), payment["cancelled"], payment["claim"] is not None, payment["in_doubt"])

@@ -5,14 +5,16 @@ the claim then ends by itself, the next worker asks the bank under the same key,
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, and_, bindparam, or_, select, update
+from sqlalchemy import Integer, PoolProxiedConnection, and_, bindparam, or_, select, update
 
 from chassis.database import Database, UtcDateTime
 from chassis.outbox import publish
+from chassis.prepared import Prepared
 from chassis.telemetry import log
 from payments.clients import Bank
 from payments.domain import OPEN, REASONS, Answer, Standing, State, answered, back_off_s, charge_key, refund_key
@@ -40,14 +42,25 @@ _is_due = and_(
     _row.next_at <= _now,
     or_(_row.claimed_until.is_(None), _row.claimed_until < _now),
 )
-_DUE = select(_row.order_id).where(_is_due).order_by(_row.next_at).limit(bindparam("places", type_=Integer))
-_LOCK = select(payments).where(_row.order_id == bindparam("about")).with_for_update()
-_CHANGE = update(payments).where(_row.order_id == bindparam("about"))
+_due = select(_row.order_id).where(_is_due).order_by(_row.next_at).limit(bindparam("places", type_=Integer))
+_DUE = Prepared(_due)
+# PostgreSQL locks row by row; without SKIP LOCKED two replicas could each wait for a row of the other.
+_TAKE = Prepared(_due.with_for_update(skip_locked=True))
+_its = _row.order_id == bindparam("about")
+_LOCK, _CHANGE = Prepared(select(payments).where(_its).with_for_update()), Prepared(update(payments).where(_its))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One turn of a worker with a payment, and until when nobody else takes that payment."""
+
+    id: str
+    until: datetime
 
 
 @dataclass(frozen=True)
 class Job:
-    """One turn of a worker with one payment."""
+    """What a worker needs to know of the payment that it has claimed."""
 
     order_id: str
     claim: str
@@ -58,13 +71,17 @@ class Job:
     card: str | None
     traceparent: str | None
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "Job":
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
     def __repr__(self) -> str:
         return f"Job({self.order_id}, {self.state}, claim={self.claim})"  # without the card
 
 
-_CLAIM = (
+_CLAIM = Prepared(
     update(payments)
-    .where(_row.order_id.in_(bindparam("ours", expanding=True)), _is_due)
+    .where(_its, _is_due)
     .values(
         claim=bindparam("by"),
         claimed_until=bindparam("until", type_=UtcDateTime),
@@ -82,14 +99,18 @@ def claim_due(database: Database, places: int, claim_s: float) -> list[Job]:
     when it has expired was never settled: its worker may have sent something, so the payment is in doubt now.
     """
     now = database.now()
-    with database.read() as connection:  # most looks of a quiet service end here, without the write lock
-        if connection.execute(_DUE, {"now": now, "places": 1}).first() is None:
+    with database.look() as connection:  # most looks of a quiet service end here, without the write lock
+        if _DUE.row(connection, {"now": now, "places": 1}) is None:
             return []
+    claim = new_claim(now, claim_s)
+    values = {"now": now, "by": claim.id, "until": claim.until}
     with database.write() as connection:
-        # PostgreSQL locks row by row; without SKIP LOCKED two replicas could each wait for a row of the other.
-        ours = connection.scalars(_DUE.with_for_update(skip_locked=True), {"now": now, "places": places}).all()
-        values = {"ours": ours, "now": now, "by": str(uuid.uuid4()), "until": now + timedelta(seconds=claim_s)}
-        return [Job(**row) for row in connection.execute(_CLAIM, values).mappings()]
+        ours = [row["order_id"] for row in _TAKE.rows(connection, {"now": now, "places": places})]
+        return [Job.of(row) for id in ours for row in _CLAIM.rows(connection, {"about": id, **values})]
+
+
+def new_claim(now: datetime, claim_s: float) -> Claim:
+    return Claim(str(uuid.uuid4()), now + timedelta(seconds=claim_s))
 
 
 def ask(bank: Bank, job: Job) -> Answer:
@@ -116,20 +137,25 @@ def settle(database: Database, job: Job, answer: Answer) -> bool:
     now = database.now()
     with database.write() as connection:
         payment = lock(connection, job.order_id)
-        mine = payment.claim == job.claim
+        mine = payment["claim"] == job.claim
         to = answered(standing_of(payment), answer, mine)
-        back_off = timedelta(seconds=back_off_s(payment.tries))
+        back_off = timedelta(seconds=back_off_s(payment["tries"]))
         change(connection, payment, to, now, now + back_off if mine and to.state == job.state else None)
     return to.state in OPEN
 
 
-def lock(connection: Connection, order_id: str) -> Row[Any]:
+def lock(connection: PoolProxiedConnection, order_id: str) -> Mapping[str, Any]:
     """The payment; nobody else changes it in this transaction."""
-    return connection.execute(_LOCK, {"about": order_id}).one()
+    (payment,) = _LOCK.rows(connection, {"about": order_id})
+    return payment
 
 
 def change(
-    connection: Connection, payment: Row[Any], to: Standing, now: datetime, next_at: datetime | None = None
+    connection: PoolProxiedConnection,
+    payment: Mapping[str, Any],
+    to: Standing,
+    now: datetime,
+    next_at: datetime | None = None,
 ) -> None:
     """Let the payment stand like this from now on. A new state tells everybody, and forgets the card.
 
@@ -144,10 +170,10 @@ def change(
     if to.state != before.state:
         reason = REASONS.get(to.state)
         values |= {"state": to.state, "reason": reason, "card": None, "tries": 0, "next_at": now, "updated_at": now}
-    connection.execute(_CHANGE, {"about": payment.order_id, **values})
+    _CHANGE.run(connection, {"about": payment["order_id"], **values})
     if to.state == before.state:
         return
     if event := EVENTS.get(to.state):
-        data = {"order_id": payment.order_id, "amount_cents": payment.amount_cents, "currency": payment.currency}
-        publish(connection, event, payment.order_id, data | ({"reason": reason} if reason else {}))
-    log.info("payment changed", order_id=payment.order_id, before=before.state, state=to.state)
+        data = {name: payment[name] for name in ("order_id", "amount_cents", "currency")}
+        publish(connection, event, payment["order_id"], data | ({"reason": reason} if reason else {}))
+    log.info("payment changed", order_id=payment["order_id"], before=before.state, state=to.state)

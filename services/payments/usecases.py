@@ -3,11 +3,10 @@
 No use case here waits for the bank but `charge_now`; the others leave a row for the workers (settling.py).
 """
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from chassis.database import Database, after_commit, insert_new
@@ -15,32 +14,59 @@ from chassis.errors import Conflict, DeadlinePassed, Forbidden, NotFound, Unavai
 from chassis.identity import Caller
 from chassis.inbox import Event, first_delivery
 from chassis.paging import decode_cursor, paged
+from chassis.prepared import Prepared
 from chassis.trace import current_trace
 from payments import domain
 from payments.clients import Bank
 from payments.domain import Answer, CardDeclined, Reason, State, direct_key
 from payments.models import Payment, standing_of
 from payments.schemas import ChargeNow, OrderCancelled, PaymentRequested
-from payments.settling import change, lock, payments
+from payments.settling import Claim, Job, change, lock, payments
+
+# A tombstone learns whose payment it is that will not be made.
+_tombstone = (payments.c.order_id == bindparam("about"), payments.c.amount_cents.is_(None))
+_KNOW = Prepared(update(payments).where(*_tombstone))
 
 
-def payment_requested(database: Database, wake: Callable[[], None], event: Event) -> None:
-    """Note what is to be paid, unless the order was cancelled before. The workers do the rest."""
+class Settlers(Protocol):
+    """The workers, as the use cases see them: they settle what is written here."""
+
+    def wake(self) -> None:
+        """There may be something to settle."""
+
+    def claim(self, now: datetime) -> Claim | None:
+        """The claim under which a new payment is written for one that is free; None when nobody is."""
+
+    def take(self, job: Job) -> None:
+        """A payment is in the database under such a claim."""
+
+
+def payment_requested(database: Database, settlers: Settlers, event: Event) -> None:
+    """Note what is to be paid, unless the order was cancelled before. The workers do the rest.
+
+    A payment is born claimed by the worker that gets it right after the commit: a claim of its own would be a second
+    transaction.
+    """
     wanted = PaymentRequested.model_validate(event.data)
     with database.write() as connection:
         if not first_delivery(connection, event):
             return
-        row = _row(wanted.order_id, State.PENDING, database.now()) | wanted.model_dump()
-        if insert_new(connection, payments, row):
-            after_commit(connection, wake)
-            return
-        # The row is a tombstone, whose amount is known from now on, or this payment came before.
-        tombstone = (payments.c.order_id == wanted.order_id, payments.c.amount_cents.is_(None))
-        known = wanted.model_dump(exclude={"order_id", "card"})
-        connection.execute(update(payments).where(*tombstone).values(known))
+        now = database.now()
+        row = _row(wanted.order_id, State.PENDING, now) | wanted.model_dump()
+        claim = settlers.claim(now)
+        if claim is not None:
+            row |= {"claim": claim.id, "claimed_until": claim.until, "tries": 1}
+        if not insert_new(connection, payments, row):
+            # The row is a tombstone, whose amount is known from now on, or this payment came before.
+            _KNOW.run(connection, {"about": wanted.order_id, **wanted.model_dump(exclude={"order_id", "card"})})
+        elif claim is None:
+            after_commit(connection, settlers.wake)
+        else:
+            job = Job.of(row)
+            after_commit(connection, lambda: settlers.take(job))
 
 
-def order_cancelled(database: Database, wake: Callable[[], None], event: Event) -> None:
+def order_cancelled(database: Database, settlers: Settlers, event: Event) -> None:
     """Give the payment up: void, mark or refund it; without one yet, see to it that the late one charges nothing."""
     order_id, now = OrderCancelled.model_validate(event.data).order_id, database.now()
     with database.write() as connection:
@@ -51,7 +77,7 @@ def order_cancelled(database: Database, wake: Callable[[], None], event: Event) 
             return
         payment = lock(connection, order_id)
         change(connection, payment, domain.cancelled(standing_of(payment)), now)
-        after_commit(connection, wake)
+        after_commit(connection, settlers.wake)
 
 
 def charge_now(bank: Bank, wanted: ChargeNow) -> dict[str, Any]:
@@ -104,5 +130,6 @@ def _row(order_id: str, state: State, now: datetime) -> dict[str, Any]:
     trace = current_trace.get()
     return {
         "order_id": order_id, "state": state, "cancelled": False, "in_doubt": False, "tries": 0, "next_at": now,
-        "traceparent": trace.header() if trace else None, "created_at": now, "updated_at": now,
+        "traceparent": trace.header() if trace else None, "created_at": now, "updated_at": now, "claim": None,
+        "claimed_until": None,
     }  # fmt: skip

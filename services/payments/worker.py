@@ -4,7 +4,10 @@ A slow bank holds these threads and no others, so events are taken in and health
 """
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
 
 from chassis import faults
 from chassis.background import Periodic
@@ -13,7 +16,7 @@ from chassis.telemetry import log
 from chassis.trace import current_trace, parse_traceparent
 from payments.clients import SETTLED, Bank
 from payments.domain import Answer
-from payments.settling import Job, ask, claim_due, settle
+from payments.settling import Claim, Job, ask, claim_due, new_claim, settle
 
 LOOK_EVERY_S = 0.5
 TROUBLE = 10  # failures in a row
@@ -55,19 +58,26 @@ class Workers:
         jobs = claim_due(self.database, places, self.claim_s)
         self._more = len(jobs) == places
         for job in jobs:
-            with self._lock:
-                self._busy += 1
-            self._pool.submit(self._work, job)
+            self.take(job)
 
-    def _work(self, job: Job) -> None:
+    def claim(self, now: datetime) -> Claim | None:
+        """The claim under which a new payment is written for a worker that is free; None when none is."""
+        is_free = self._pool is not None and self._busy < self.count and not self._in_trouble()
+        return new_claim(now, self.claim_s) if is_free else None
+
+    def take(self, job: Job) -> None:
+        """Settle a payment that was claimed just now."""
+        with self._lock:
+            self._busy += 1
+        assert self._pool is not None
+        with suppress(RuntimeError):  # it stops: the claim ends by itself, and then another replica settles it
+            self._pool.submit(self._work, job, time.monotonic() + self.claim_s)
+
+    def _work(self, job: Job, claim_ends: float) -> None:
         current_trace.set(parse_traceparent(job.traceparent or ""))
         try:
-            faults.point("payment.claimed")
-            answer = ask(self.bank, job)
-            faults.point("payment.asked")
-            self._note(answer)
-            self._more |= settle(self.database, job, answer)
-            faults.point("payment.settled")
+            if time.monotonic() < claim_ends:  # else it has waited too long: somebody else may have it by now
+                self._settle(job)
         except Exception:
             log.exception("a payment could not be settled; it will be tried again", order_id=job.order_id)
         finally:
@@ -75,6 +85,14 @@ class Workers:
                 self._busy -= 1
             if self._more and not self._in_trouble():
                 self.wake()
+
+    def _settle(self, job: Job) -> None:
+        faults.point("payment.claimed")
+        answer = ask(self.bank, job)
+        faults.point("payment.asked")
+        self._note(answer)
+        self._more |= settle(self.database, job, answer)
+        faults.point("payment.settled")
 
     def _in_trouble(self) -> bool:
         return self._failures >= TROUBLE

@@ -260,8 +260,8 @@ def test_outcomes_survive_a_database_that_refuses_them(tmp_path, ears, monkeypat
     app = toy_app(tmp_path, {"ears": ears.address}, event_routes=ROUTES)
     add(database_of(app), "apples")
     relay = relay_of(app)
-    with database_of(app).transaction() as session:
-        (delivery,) = relay._claim(session, ["ears"])
+    with database_of(app).write() as connection:
+        (delivery,) = relay._claim(connection, ["ears"])
     relay._outcomes.put(Outcome(delivery, sent=True))
     blocker = sqlite3.connect(tmp_path / "data" / "toy.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")

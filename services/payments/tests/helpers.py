@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
@@ -13,7 +14,7 @@ from chassis.inbox import Event
 from chassis.testing import event
 from payments.domain import Answer
 from payments.models import Payment
-from payments.settling import Job, ask, claim_due, settle
+from payments.settling import Claim, Job, ask, claim_due, settle
 from payments.usecases import order_cancelled, payment_requested
 
 GOOD, DECLINED, LATE = "4242424242424242", "4000000000000002", "4000000000000259"
@@ -39,10 +40,23 @@ def database_of(app: Flask) -> Database:
     return database
 
 
+class Nobody:
+    """Workers of whom none is free."""
+
+    def wake(self) -> None:
+        pass
+
+    def claim(self, now: datetime) -> Claim | None:
+        return None
+
+    def take(self, job: Job) -> None:
+        raise AssertionError("nobody gave a claim")
+
+
 def take(app: Flask, message: Event) -> None:
-    """Handle an event; no worker is woken."""
+    """Handle an event; no worker is free."""
     handler = payment_requested if message.type == "payment.requested" else order_cancelled
-    handler(database_of(app), lambda: None, message)
+    handler(database_of(app), Nobody(), message)
 
 
 def payment(app: Flask, order_id: str = "order-1") -> Payment:

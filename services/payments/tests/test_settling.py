@@ -1,6 +1,6 @@
 """Single stories of one payment; test_interleavings.py mixes them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,11 +9,12 @@ from chassis.testing import published
 from chassis.testing_postgres import on_both_databases
 from payments.domain import Answer
 from payments.models import Payment
-from payments.settling import ask, claim_due, settle
+from payments.settling import Claim, Job, ask, claim_due, new_claim, settle
 from payments.tests.helpers import (
     DECLINED,
     LossyBank,
     MemoryBank,
+    Nobody,
     cancelled,
     claim,
     database_of,
@@ -23,7 +24,7 @@ from payments.tests.helpers import (
     take,
     turn,
 )
-from payments.usecases import forget_tombstones
+from payments.usecases import forget_tombstones, payment_requested
 
 pytestmark = on_both_databases
 
@@ -286,3 +287,38 @@ def test_only_tombstones_are_forgotten_by_age(app, bank):
     with database.reading() as session:
         assert session.get(Payment, "order-1") is None
     assert (state(app, "order-2"), state(app, "order-3")) == ("VOIDED", "PENDING")
+
+
+class OneFreeWorker(Nobody):
+    """Claims every new payment, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def claim(self, now: datetime) -> Claim | None:
+        return new_claim(now, 60)
+
+    def take(self, job: Job) -> None:
+        self.jobs.append(job)
+
+
+def test_a_new_payment_belongs_to_the_worker_that_is_free(app, bank):
+    worker = OneFreeWorker()
+    payment_requested(database_of(app), worker, requested())
+    assert claim_due(database_of(app), 10, 60) == []
+    (job,) = worker.jobs
+    settle(database_of(app), job, ask(bank, job))
+    assert (state(app), bank.references) == ("CAPTURED", ["order-1"])
+
+
+def test_a_payment_whose_first_worker_died_is_in_doubt_when_its_claim_has_ended(app):
+    payment_requested(database_of(app), OneFreeWorker(), requested())
+    due_now(app)
+    assert claim(app).in_doubt
+
+
+def test_a_payment_that_comes_twice_is_given_to_one_worker_only(app):
+    worker = OneFreeWorker()
+    for _ in range(2):
+        payment_requested(database_of(app), worker, requested())
+    assert len(worker.jobs) == 1
