@@ -14,7 +14,7 @@ from accounts.settings import Settings
 from chassis.database import app_database
 from chassis.identity import caller, requires, requires_service
 from chassis.limits import SubjectLimits
-from chassis.openapi import answers
+from chassis.openapi import answers, takes
 from chassis.schemas import parsed
 from chassis.telemetry import log
 from chassis.web import app_settings
@@ -24,7 +24,7 @@ internal = APIBlueprint("keys", __name__, url_prefix="/internal/keys")
 
 
 @routes.post("/users")
-@routes.input(Register)
+@takes(Register)
 @answers(UserAnswer, 201, also={409: "there is an account with this e-mail"})
 def register(json_data: Register) -> tuple[dict[str, Any], int]:
     """Open an account; 409 when there is one with this e-mail."""
@@ -34,7 +34,7 @@ def register(json_data: Register) -> tuple[dict[str, Any], int]:
 
 
 @routes.post("/tokens")
-@routes.input(SignIn)
+@takes(SignIn)
 @answers(TokensAnswer, also={401: "wrong", 429: "too many failures"}, headers=("Cache-Control",))
 def sign_in(json_data: SignIn) -> Response:
     """Sign in with e-mail and password, or stay signed in with a refresh token, which then changes."""

@@ -28,7 +28,7 @@ from bank.schemas import (
 )
 from chassis.database import app_database
 from chassis.errors import InternalError, PreconditionRequired, Unavailable, Unprocessable
-from chassis.openapi import IDEMPOTENCY_KEY, answers
+from chassis.openapi import IDEMPOTENCY_KEY, answers, takes
 from chassis.paging import OperatorPage
 
 routes = APIBlueprint("bank", __name__)
@@ -54,7 +54,7 @@ def counter() -> Iterator[Behaviour]:
 
 
 @routes.post("/charges")
-@routes.input(ChargeWanted)
+@takes(ChargeWanted)
 @answers(
     ChargeAnswer, 201, also=KEYED, headers=("Idempotency-Replayed",), asks=(IDEMPOTENCY_KEY,),
     links={"bank.show": {"key": "$response.body#/key"}},
@@ -89,7 +89,7 @@ def show(key: str) -> dict[str, Any]:
 
 
 @routes.post("/refunds")
-@routes.input(RefundWanted)
+@takes(RefundWanted)
 @answers(
     RefundAnswer, 201, also=KEYED | {404: "no such charge"}, headers=("Idempotency-Replayed",), asks=(IDEMPOTENCY_KEY,)
 )
@@ -110,7 +110,7 @@ def get_settings() -> dict[str, Any]:
 
 
 @routes.put("/settings")
-@routes.input(BehaviourWanted)
+@takes(BehaviourWanted)
 @answers(BehaviourAnswer)
 def put_settings(json_data: BehaviourWanted) -> dict[str, Any]:
     """Let it behave otherwise from the next request on. What is left out stays as it is."""

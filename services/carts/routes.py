@@ -10,7 +10,7 @@ from carts.schemas import CartAnswer, ItemWanted, cart_answer
 from chassis.calls import app_calls
 from chassis.database import app_database
 from chassis.identity import caller, requires
-from chassis.openapi import answers
+from chassis.openapi import answers, takes
 from chassis.web import app_settings
 
 routes = APIBlueprint("carts", __name__, url_prefix="/api/carts")
@@ -26,7 +26,7 @@ def show() -> dict[str, Any]:
 
 @routes.put("/mine/items/<sku>")
 @requires("customer")
-@routes.input(ItemWanted)
+@takes(ItemWanted)
 @answers(CartAnswer, also={409: "50 different products are in the cart already"})
 def put(sku: str, json_data: ItemWanted) -> dict[str, Any]:
     """Set how many pieces of a product are in the cart; answers the cart."""

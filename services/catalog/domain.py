@@ -27,9 +27,14 @@ def check_skus(skus: list[str]) -> None:
         raise Unprocessable("this is not a sku", errors=[{"field": "sku", "message": message}])
 
 
-def etag_of(answer: Mapping[str, Any]) -> str:
+def as_text(answer: Mapping[str, Any]) -> str:
+    """An answer as it goes over the wire."""
+    return json.dumps(answer, separators=(",", ":"))
+
+
+def etag_of(text: str) -> str:
     """The entity tag of an answer: the same on every replica, another one as soon as anything differs."""
-    return hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def search_text(name: str, description: str) -> str:

@@ -1,12 +1,13 @@
 """HTTP in: parse, one use case, answer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from catalog import usecases
-from catalog.domain import SKU, check_skus, etag_of
+from catalog.domain import SKU, as_text, check_skus, etag_of
 from catalog.schemas import (
     CategoriesAnswer,
     ProductAnswer,
@@ -19,7 +20,7 @@ from catalog.settings import Settings
 from chassis.database import app_database
 from chassis.errors import PreconditionFailed
 from chassis.identity import requires
-from chassis.openapi import IF_MATCH, IF_NONE_MATCH, answers
+from chassis.openapi import IF_MATCH, IF_NONE_MATCH, answers, takes
 from chassis.paging import Page
 from chassis.web import app_settings
 
@@ -45,7 +46,7 @@ def index(query_data: ProductsQuery) -> Response:
     products, following = usecases.list_products(
         app_database(), query_data.q, query_data.category, skus, limit, query_data.cursor
     )
-    return _cacheable({"items": [product_answer(product) for product in products], "next": following})
+    return _cacheable({"items": products, "next": following})
 
 
 @routes.get("/categories")
@@ -61,12 +62,12 @@ def categories(query_data: Page) -> Response:
 @answers(ProductAnswer, **CACHEABLE)
 def show(sku: str) -> Response:
     """One product."""
-    return _cacheable(product_answer(usecases.get_product(app_database(), sku)))
+    return _cacheable(usecases.get_product(app_database(), sku))
 
 
 @routes.put("/products/<sku>")
 @requires("operator")
-@routes.input(ProductWritten)
+@takes(ProductWritten)
 @answers(
     ProductAnswer, also={201: "created", 412: "`If-Match` or `If-None-Match` does not hold"},
     headers=("ETag", "Content-Location"), asks=(IF_MATCH, IF_NONE_MATCH), paths={"sku": SKU},
@@ -75,11 +76,10 @@ def show(sku: str) -> Response:
 def put(sku: str, json_data: ProductWritten) -> Response:
     """Create (201) or replace (200) a product. `If-Match` with its ETag guards against a lost update."""
     product, created = usecases.put_product(app_database(), sku, json_data, _precondition_holds)
-    answer = product_answer(product)
-    response = jsonify(answer)
-    response.status_code = 201 if created else 200
+    text = as_text(product_answer(product))
+    response = Response(text, 201 if created else 200, mimetype="application/json")
     response.headers["Content-Location"] = request.path  # the body is what a GET would answer, so the ETag fits
-    response.set_etag(etag_of(answer))
+    response.set_etag(etag_of(text))
     return response
 
 
@@ -91,12 +91,12 @@ def _precondition_holds(etag: str | None) -> bool:
     return not (unwanted and etag is not None and unwanted.contains_weak(etag))
 
 
-def _cacheable(answer: dict[str, Any]) -> Response:
+def _cacheable(answer: Mapping[str, Any]) -> Response:
     """The answer with its ETag, or 304 to whoever has it already."""
     settings: Settings = app_settings()
-    response = jsonify(answer)
+    response = Response(text := as_text(answer), mimetype="application/json")
     response.headers["Cache-Control"] = f"public, max-age={settings.product_max_age_s}"
-    response.set_etag(etag := etag_of(answer))
+    response.set_etag(etag := etag_of(text))
     if request.if_match and not request.if_match.contains(etag):
         raise PreconditionFailed("this is not as you expect it; read it without If-Match")
     if request.if_none_match.contains_weak(etag):

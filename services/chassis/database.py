@@ -273,12 +273,12 @@ def _make_engine(url: str, patient: bool) -> Engine:
             limits["options"] = f"-c statement_timeout={BUSY_TIMEOUT_S * 1000}"
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S,
-            pool_pre_ping=True, hide_parameters=True, connect_args=limits,
+            pool_pre_ping=True, pool_use_lifo=True, hide_parameters=True, connect_args=limits,
         )  # fmt: skip
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        parsed, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True,
+        parsed, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True, pool_use_lifo=True,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
     )  # fmt: skip
     event.listen(engine, "connect", _prepare_sqlite)

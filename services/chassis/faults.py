@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chassis.errors import InternalError, Unprocessable
 from chassis.identity import requires_service
-from chassis.openapi import answers
+from chassis.openapi import answers, takes
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
 
@@ -70,7 +70,7 @@ def _break_request() -> None:
 
 @faults_routes.put("")
 @requires_service()
-@faults_routes.input(Fault)
+@takes(Fault)
 @answers(None, 204)
 def arm(json_data: Fault) -> tuple[str, int]:
     """Break this process from now on. A point that does not exist is refused: nobody would die there."""

@@ -17,8 +17,8 @@ from chassis import faults
 from chassis.database import Transaction, UtcDateTime, insert_new, utc_now
 from chassis.errors import Unprocessable
 from chassis.identity import requires_service
-from chassis.openapi import answers
-from chassis.telemetry import log
+from chassis.openapi import answers, takes
+from chassis.web import note
 
 metadata = MetaData()
 
@@ -61,7 +61,7 @@ events_routes = APIBlueprint("events", __name__)
 
 @events_routes.post("/events")
 @requires_service()
-@events_routes.input(Event)
+@takes(Event)
 @answers(None, 204, "it has had its effect")
 def receive(json_data: Event) -> tuple[str, int]:
     """204 once the event's effect is committed, for a repeated delivery too; 422 for a type without a handler."""
@@ -69,6 +69,7 @@ def receive(json_data: Event) -> tuple[str, int]:
     handler = handlers.get(json_data.type)
     if handler is None:
         raise Unprocessable(f"nothing here consumes events of type {json_data.type!r}")
+    note(type=json_data.type, subject=json_data.subject, source=json_data.source)
     faults.point("inbox.received")
     try:
         handler(json_data)
@@ -76,7 +77,6 @@ def receive(json_data: Event) -> tuple[str, int]:
         fields = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
         raise Unprocessable(f"the data of this {json_data.type} is not as agreed", errors=fields) from error
     faults.point("inbox.handled")
-    log.info("event handled", type=json_data.type, subject=json_data.subject, source=json_data.source)
     return "", 204
 
 

@@ -66,7 +66,8 @@ def _no_constant(name: str) -> Any:
 
 LONGEST_BUDGET_MS = 3_600_000
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+METHODS = WITH_BODY | {"GET", "HEAD", "OPTIONS"}
 _gateway_age = Age()
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not worth a line each
 
@@ -87,8 +88,9 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     app.extensions["souk.instance"] = settings.service  # `serve` knows better once the port is known
     app.extensions["souk.ready"] = []
     app.extensions["souk.background"] = []
-    app.before_request(_begin)
-    app.after_request(_end)
+    around = _Around(app, settings)
+    app.before_request(around.begin)
+    app.after_request(around.end)
     app.teardown_request(_forget_deadline)
     _answer_errors_as_problems(app)
     _add_operations(app, settings)
@@ -96,74 +98,79 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     return app
 
 
-def _begin() -> None:
-    g.began = time.perf_counter()
-    headers = request.headers
-    current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
-    settings: ChassisSettings = app_settings()
-    given_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
-    budget_ms = min(given_ms, LONGEST_BUDGET_MS) - waited_s() * 1000  # it arrived when it was queued
-    deadline.set_deadline(budget_ms)
-    if request.path in QUIET:
-        return
-    if "\0" in request.path:  # no name contains it, and PostgreSQL takes no text that does
-        raise NotFound("there is nothing here")
-    if budget_ms <= 0:
-        raise DeadlinePassed("the time for this request was over before it was begun")
-    _shed_if_queued_too_long(settings, budget_ms)
-    if _has_body() and request.method in ("POST", "PUT", "PATCH", "DELETE"):
-        _check_body_type(current_app.extensions["souk.body_types"])
+class _Around:
+    """What is done before and after every request. It runs for all of them, so it looks nothing up twice."""
+
+    def __init__(self, app: Flask, settings: ChassisSettings) -> None:
+        self._settings, self._extensions = settings, app.extensions
+
+    def begin(self) -> None:
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # without the proxy at each look
+        headers, settings = asked.headers, self._settings
+        g.began, g.noted = time.perf_counter(), {}
+        current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
+        given_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
+        budget_ms = min(given_ms, LONGEST_BUDGET_MS) - waited_s() * 1000  # it arrived when it was queued
+        deadline.set_deadline(budget_ms)
+        if asked.path in QUIET:
+            return
+        if "\0" in asked.path:  # no name contains it, and PostgreSQL takes no text that does
+            raise NotFound("there is nothing here")
+        if budget_ms <= 0:
+            raise DeadlinePassed("the time for this request was over before it was begun")
+        _shed_if_queued_too_long(settings, budget_ms, headers.get("X-Request-Start", type=float))
+        if asked.method in WITH_BODY and _has_body(asked):
+            _check_body_type(asked, self._extensions["souk.body_types"])
+
+    def end(self, response: Response) -> Response:
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        headers, trace, instance = response.headers, current_trace.get(), self._extensions["souk.instance"]
+        headers["X-Served-By"] = instance
+        if trace is not None:
+            headers["X-Trace-Id"] = trace.trace_id
+        if asked.path in QUIET:
+            return response
+        seconds, rule = time.perf_counter() - g.began, asked.url_rule
+        # Whoever invents methods must not make a metric of each.
+        method = asked.method if asked.method in METHODS else "other"
+        labels = (self._settings.service, method, rule.rule if rule else "unknown", response.status_code)
+        REQUEST_SECONDS.labels(*labels).observe(seconds)
+        log.info(
+            "request", method=asked.method, path=asked.path, status=response.status_code,
+            ms=round(seconds * 1000, 1), instance=instance, **g.noted,
+        )  # fmt: skip
+        return response
 
 
-def _check_body_type(taken: tuple[str, ...]) -> None:
-    if not request.is_json and request.mimetype not in taken:
+def note(**fields: object) -> None:
+    """Say more about the request at hand in its log line."""
+    g.noted.update(fields)
+
+
+def _check_body_type(asked: Request, taken: tuple[str, ...]) -> None:
+    if not asked.is_json and asked.mimetype not in taken:
         raise UnsupportedMediaType(f"send the body as {' or '.join(taken)}")
 
 
-def _has_body() -> bool:
-    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+def _has_body(asked: Request) -> bool:
+    return bool(asked.content_length) or "Transfer-Encoding" in asked.headers
 
 
-def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float) -> None:
+def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float, started: float | None) -> None:
     """Answering a request whose client has given up helps nobody; those behind it need the time.
 
-    The queue of this process is measured here. `X-Request-Start` is the gateway's wall clock in seconds. It counts what
-    was lost before, also a first attempt on an instance that hung; so it sheds only what the gateway itself no longer
-    waits for.
+    The queue of this process is measured here. `started`, of `X-Request-Start`, is the gateway's wall clock in seconds.
+    It counts what was lost before, also a first attempt on an instance that hung; so it sheds only what the gateway
+    itself no longer waits for.
     """
-    started = request.headers.get("X-Request-Start", type=float)
     given_up = started is not None and _gateway_age.of(started) * 1000 > budget_ms
     if given_up or waited_s() * 1000 > settings.shed_after_ms:
         SHED_REQUESTS.labels(settings.service).inc()
         raise Unavailable("too many requests are waiting; try again later", retry_after=1)
 
 
-def _end(response: Response) -> Response:
-    extensions = current_app.extensions
-    trace = current_trace.get()
-    response.headers["X-Served-By"] = extensions["souk.instance"]
-    if trace is not None:
-        response.headers["X-Trace-Id"] = trace.trace_id
-    if request.path in QUIET:
-        return response
-    seconds = time.perf_counter() - g.began
-    route = request.url_rule.rule if request.url_rule else "unknown"
-    service = extensions["souk.settings"].service
-    REQUEST_SECONDS.labels(service, _method_label(), route, response.status_code).observe(seconds)
-    log.info(
-        "request", method=request.method, path=request.path, status=response.status_code,
-        ms=round(seconds * 1000, 1), instance=extensions["souk.instance"],
-    )  # fmt: skip
-    return response
-
-
 def _forget_deadline(_error: BaseException | None) -> None:
     deadline.set_deadline(None)  # what this thread does next is not part of the request
-
-
-def _method_label() -> str:
-    # Whoever invents methods must not make a metric of each.
-    return request.method if request.method in METHODS else "other"
 
 
 def app_settings() -> Any:

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 
 from chassis.database import app_database
 from chassis.identity import caller, requires
-from chassis.openapi import answers
+from chassis.openapi import answers, takes
 from chassis.paging import OperatorPage
 from inventory import books, counting
 from inventory.domain import SKU
@@ -35,7 +35,7 @@ def show(sku: str) -> dict[str, Any]:
 
 @routes.put("/stock/<sku>")
 @requires("operator")
-@routes.input(StockCounted)
+@takes(StockCounted)
 @answers(
     StockAnswer, also={201: "the first stock of this sku", 409: "more pieces are reserved"}, paths={"sku": SKU},
     links={"inventory.show": {"sku": "$request.path.sku"}},

@@ -10,9 +10,8 @@ from chassis.database import app_database
 from chassis.errors import Forbidden, Unprocessable
 from chassis.idempotency import answer_once, request_key
 from chassis.identity import caller, requires
-from chassis.openapi import IDEMPOTENCY_KEY, answers
-from chassis.telemetry import log
-from chassis.web import app_settings
+from chassis.openapi import IDEMPOTENCY_KEY, answers, takes
+from chassis.web import app_settings, note
 from orders import usecases
 from orders.clients import Catalog
 from orders.schemas import OrderAnswer, OrdersAnswer, OrdersQuery, PlaceOrder, order_answer
@@ -24,7 +23,7 @@ ONE_ORDER = {name: {"order_id": "$response.body#/id"} for name in ("orders.show"
 
 @routes.post("")
 @requires("customer")
-@routes.input(PlaceOrder)
+@takes(PlaceOrder)
 @answers(
     OrderAnswer, 202, "taken; follow it at Location", also={409: "the key was used with another body", 428: "no key"},
     headers=("Location", "Idempotency-Replayed"), asks=(IDEMPOTENCY_KEY,), links=ONE_ORDER,
@@ -42,7 +41,7 @@ def place(json_data: PlaceOrder) -> Response:
             settings.order_deadline_s,
         ),
     )  # fmt: skip
-    log.info("order placed", location=response.headers["Location"])
+    note(location=response.headers["Location"])
     return response
 
 

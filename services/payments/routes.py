@@ -7,7 +7,7 @@ from flask import current_app
 
 from chassis.database import app_database
 from chassis.identity import caller, requires, requires_service
-from chassis.openapi import answers
+from chassis.openapi import answers, takes
 from chassis.paging import OperatorPage
 from payments import usecases
 from payments.schemas import ChargeNow, ChargeNowAnswer, PaymentAnswer, PaymentsAnswer, payment_answer
@@ -36,7 +36,7 @@ def index(query_data: OperatorPage) -> dict[str, Any]:
 
 @internal_routes.post("/charges")
 @requires_service()
-@internal_routes.input(ChargeNow)
+@takes(ChargeNow)
 @answers(ChargeNowAnswer, 201, also={402: "declined", 409: "another charge has this reference", 504: "no clear answer"})
 def charge(json_data: ChargeNow) -> tuple[dict[str, Any], int]:
     """Charge while the caller waits, idempotent by `reference`; for the laboratory. Orders never come this way."""

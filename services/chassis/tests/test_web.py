@@ -10,6 +10,7 @@ from pydantic import Field
 from chassis import web
 from chassis.clock import Age
 from chassis.errors import Conflict, TooManyRequests, Unavailable
+from chassis.openapi import takes
 from chassis.paging import Page
 from chassis.schemas import Body, Text
 from chassis.settings import ChassisSettings
@@ -39,7 +40,7 @@ def create_app(settings):
     app = make_app(settings)
 
     @app.post("/things")
-    @app.input(Thing)
+    @takes(Thing)
     def make_thing(json_data):
         return {"name": json_data.name}
 
