@@ -1,5 +1,7 @@
 """How the database finds what is asked for: with 100,000 products a full scan or a sort would be felt."""
 
+from contextlib import closing
+
 import pytest
 from sqlalchemy import event
 
@@ -18,16 +20,18 @@ from catalog.tests.helpers import put
 )
 def test_no_list_but_a_search_reads_or_sorts_all_products(app, client, path, index):
     put(client, "A")
-    engine, plans = app.extensions["souk.database"].engine, []
+    engine, statements = app.extensions["souk.database"].engine, []
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def explain(connection, _cursor, statement, parameters, _context, _many):
-        if "FROM products" in statement and not statement.startswith("EXPLAIN"):
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans.extend(row[-1] for row in plan)
+    @event.listens_for(engine, "checkout")
+    def listen(driver, _record, _proxy):
+        driver.set_trace_callback(statements.append)
 
     assert client.get(f"/api/catalog/{path}").status_code == 200
-    event.remove(engine, "before_cursor_execute", explain)
+    event.remove(engine, "checkout", listen)
+    with closing(engine.raw_connection()) as connection:
+        connection.driver_connection.set_trace_callback(None)
+        asked = [text for text in statements if "FROM products" in text]
+        plans = [row[-1] for text in asked for row in connection.cursor().execute(f"EXPLAIN QUERY PLAN {text}")]
     assert plans
     assert all(index in step for step in plans), plans
     assert not any("TEMP B-TREE" in step for step in plans), plans
