@@ -8,20 +8,29 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from loadtests.shapes import Profile, constant
+
 Kind = Literal["poisson", "constant"]
 
 
-def arrivals(rate: float, mix: Mapping[str, float], seed: int, kind: Kind = "poisson") -> Iterator[tuple[float, str]]:
-    """(seconds after the start, step) without an end; `mix` is step -> weight.
+def arrivals(
+    rate: float | Profile, mix: Mapping[str, float], seed: int, kind: Kind = "poisson"
+) -> Iterator[tuple[float, str]]:
+    """(seconds after the start, step), without an end unless the rate falls to 0; `mix` is step -> weight.
 
-    poisson: independent customers, exponential gaps with the mean 1 / rate. constant: every gap is 1 / rate.
+    poisson: independent customers, exponential gaps with the mean 1 / rate. constant: every gap is 1 / rate. Where
+    the rate changes over time, both are those of a rate of 1 on a clock that runs as fast as the rate says (Cinlar,
+    Introduction to Stochastic Processes, 1975, section 4.7).
     """
+    profile = rate if isinstance(rate, Profile) else constant(rate)
     rng = random.Random(seed)
     steps, weights = list(mix), list(mix.values())
-    at_s, number = 0.0, 0
+    count = 0.0
     while True:
-        number += 1
-        at_s = at_s + rng.expovariate(rate) if kind == "poisson" else number / rate
+        count += rng.expovariate(1.0) if kind == "poisson" else 1.0
+        at_s = profile.when(count)
+        if at_s == float("inf"):
+            return
         yield at_s, rng.choices(steps, weights)[0]
 
 

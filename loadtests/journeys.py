@@ -31,15 +31,32 @@ class Answer(Protocol):
 class Request(Protocol):
     """`request(method, path, name=..., json=..., headers=...)`; `name` is the step in the report.
 
-    may_wait: being told to come again later (`Retry-After`) is no failure.
+    may_wait: being told to come again later (`Retry-After`) is no failure. expect: text that the body of a 2xx must
+    contain, or it is one.
     """
 
-    def __call__(self, method: str, path: str, *, name: str, may_wait: bool = False, **options: Any) -> Answer: ...
+    def __call__(
+        self, method: str, path: str, *, name: str, may_wait: bool = False, expect: bytes = b"", **options: Any
+    ) -> Answer: ...
+
+
+class Internal(Protocol):
+    """The same to an instance of a service that the caller picks, past the gateway."""
+
+    def __call__(self, service: str, method: str, path: str, *, name: str, **options: Any) -> Answer: ...
+
+
+def not_inside(service: str, *_: Any, **__: Any) -> Answer:
+    """For shoppers who come from outside. Raises PermissionError."""
+    raise PermissionError(f"{service} is called by an internal route, and this load knows only the shop's door")
 
 
 @dataclass
 class Shop:
-    """One customer at the shop's door. `report(step, seconds, error)` notes what is no single request."""
+    """One customer at the shop's door. `report(step, seconds, error)` notes what is no single request.
+
+    skus and card: among how many products single orders choose, and what they are paid with.
+    """
 
     request: Request
     rng: random.Random
@@ -49,6 +66,10 @@ class Shop:
     token: str = ""
     signed_in_at: float = field(default=float("-inf"))
     password: str = ""
+    orders: list[str] = field(default_factory=list)
+    skus: int = 100
+    card: str = "4242424242424242"
+    internal: Internal = not_inside
 
     def auth(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
@@ -133,10 +154,15 @@ def follow(shop: Shop, order: str) -> str | None:
     return None
 
 
-def visit(shop: Shop) -> None:
-    """One whole visit: browse, and three times in four buy."""
+def stay_signed_in(shop: Shop) -> None:
+    """Renew the token before it ends."""
     if time.monotonic() - shop.signed_in_at > ACCESS_TOKEN_S:
         sign_in(shop)
+
+
+def visit(shop: Shop) -> None:
+    """One whole visit: browse, and three times in four buy."""
+    stay_signed_in(shop)
     products = browse(shop)
     if products and shop.token and shop.rng.random() < 0.75:
         items = fill_cart(shop, products)
