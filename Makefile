@@ -1,6 +1,6 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-faults fuzz check load bench lock clean
+.PHONY: help setup up down status test test-faults fuzz check load locust experiment experiments bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
@@ -33,6 +33,15 @@ check: setup  ## style, types, import rules, insecure code, vulnerable packages,
 
 load: setup  ## shoppers for 60 s against the running shop; other options by ARGS="--seconds 10 --users 5"
 	@$(PYTHON_IN_VENV) -m loadtests $(ARGS)
+
+locust: setup  ## Locust's web page on the same shoppers; over processes by WORKERS=4, Locust's own options by ARGS="..."
+	@.venv/bin/locust -f loadtests/locustfile.py --host http://127.0.0.1:$${GATEWAY_PORT:-8080} $(if $(WORKERS),--processes $(WORKERS)) $(ARGS)
+
+experiment: setup  ## one experiment on a system of its own: NAME=baseline; other options by ARGS="--quick --seed 2"
+	@$(SOUK) experiment run $(or $(NAME),$(error give NAME=..., one that "souk experiment list" names)) $(ARGS)
+
+experiments: setup  ## all experiments, quickly, and a table of what came of them; under 20 minutes
+	@$(SOUK) experiment run --all --quick $(ARGS)
 
 bench: setup  ## what costs how much: start, memory, latency, spread; each beside what is promised
 	@$(PYTHON_IN_VENV) -m bench

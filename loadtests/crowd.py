@@ -10,9 +10,9 @@ from locust.env import Environment
 
 from loadtests import journeys
 from loadtests.connections import Agent, KeptClients
-from loadtests.journeys import Answer, Shop
+from loadtests.journeys import Answer
 from loadtests.neighbours import Neighbours, Nobody
-from loadtests.shoppers import RUN, Customer
+from loadtests.shoppers import Customer, new_email
 from loadtests.steps import JOURNEYS, SIGNED_IN
 
 MOST_UNDER_WAY = 4000
@@ -62,10 +62,9 @@ class Crowd:
         self._environment, self._seed, self._neighbours = environment, seed, neighbours
         clients = KeptClients(concurrency=MOST_UNDER_WAY, network_timeout=TIMEOUT_S, connection_timeout=TIMEOUT_S)
         self._customers = [Regular(environment, clients) for _ in range(count)]
-        emails = (f"load-{RUN}-{number}@souk.example" for number in range(count))
         self._shops = [
-            customer.shop_for(random.Random(f"{seed}/{number}"), email)
-            for number, (customer, email) in enumerate(zip(self._customers, emails, strict=True))
+            customer.shop_for(random.Random(f"{seed}/{number}"), new_email())
+            for number, customer in enumerate(self._customers)
         ]
         if SIGNED_IN & set(mix):
             Pool(SIGN_UPS_AT_ONCE).map(journeys.sign_up, self._shops)

@@ -3,8 +3,8 @@
 Open loop (`--rate`, `--profile`): journeys begin on a seeded schedule, whatever became of those before. Closed loop
 (`--users`): each user begins a journey when the last one has ended. Both make the journeys of `steps.JOURNEYS`.
 
-It signs in customers if the mix needs some, prints `{"began": seconds}` (monotonic clock) when the load begins, and goes
-on until its standard input ends, a SIGTERM comes or `--seconds` are over. Then it waits for what is under way and
+It signs in customers if the mix needs some, prints `{"began": seconds}` (monotonic clock) when the load begins, and
+goes on until its standard input ends, a SIGTERM comes or `--seconds` are over. Then it waits for what is under way and
 prints a line about itself: requests, CPU seconds, how late requests left.
 """
 
@@ -98,7 +98,9 @@ def arguments() -> argparse.Namespace:
     load.add_argument("--users", type=int, help="closed loop: how many users")
     parser.add_argument("--mix", type=parse_mix, default="page=1", help="journeys and weights: page=6,look=2,order=1")
     parser.add_argument("--arrivals", choices=("poisson", "constant"), default="poisson")
-    parser.add_argument("--think", type=_span, default="0.5-1.5", help="closed loop: seconds between journeys (0.5-1.5)")
+    parser.add_argument(
+        "--think", type=_span, default="0.5-1.5", help="closed loop: seconds between journeys (0.5-1.5)"
+    )
     parser.add_argument("--seconds", type=float, default=LONGEST_S, help="how long at most (a day)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--customers", type=int, default=8, help="how many sign in, if the mix needs any (8)")

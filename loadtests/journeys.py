@@ -150,7 +150,7 @@ def follow(shop: Shop, order: str) -> str | None:
             return str(state)
         shop.sleep(pause)
         pause = min(1.0, pause * 1.5)
-    shop.report("order settles", time.monotonic() - began, f"{order} did not settle within {SETTLE_S:.0f} s")
+    shop.report("order settles", time.monotonic() - began, f"did not settle within {SETTLE_S:.0f} s")
     return None
 
 

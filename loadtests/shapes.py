@@ -23,7 +23,9 @@ class Profile:
         times = [t for t, _ in self.points]
         if not times or times[0] != 0 or sorted(times) != times:
             raise ValueError("a profile begins at second 0 and goes on in the order of time")
-        if any(rate < 0 for _, rate in self.points) or not all(math.isfinite(x) for point in self.points for x in point):
+        if any(rate < 0 for _, rate in self.points) or not all(
+            math.isfinite(x) for point in self.points for x in point
+        ):
             raise ValueError("a rate is a number of 0 or more")
 
     def rate(self, t: float) -> float:

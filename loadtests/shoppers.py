@@ -12,9 +12,13 @@ from locust import FastHttpUser, between, task
 from loadtests import journeys
 
 SEED = int(os.environ.get("SOUK_SEED", "1"))
-RUN = uuid.uuid4().hex[:8]  # accounts of an earlier run are taken, so each run has its own
 
 _numbers = itertools.count(1)
+
+
+def new_email() -> str:
+    """One that nobody has: those of an earlier run are taken."""
+    return f"shopper-{uuid.uuid4().hex}@souk.example"
 
 
 class Customer(FastHttpUser):
@@ -50,8 +54,9 @@ class Shopper(Customer):
     wait_time = between(0.5, 1.5)
 
     def on_start(self) -> None:
-        number = next(_numbers)
-        self.shop = self.shop_for(random.Random(f"{SEED}-{number}"), f"shopper-{RUN}-{number}@souk.example")
+        worker = getattr(self.environment.runner, "worker_index", 0)  # of several processes, each has its own choices
+        number = f"{worker}-{next(_numbers)}" if worker else next(_numbers)
+        self.shop = self.shop_for(random.Random(f"{SEED}-{number}"), new_email())
         journeys.sign_up(self.shop)
 
     @task

@@ -104,4 +104,4 @@ def kill(
 
 
 # Further commands, which look at a running system and turn its knobs.
-from deploy.local import cli_live  # noqa: E402, F401
+from deploy.local import cli_lab, cli_live  # noqa: E402, F401

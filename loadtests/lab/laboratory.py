@@ -1,0 +1,213 @@
+"""What an experiment works with: arms to measure, predictions to make, checks to pass, a system to break."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from loadtests.lab.errors import LoadBroke
+from loadtests.lab.folder import Folder
+from loadtests.lab.load import Closed, Generator, Open
+from loadtests.lab.measured import Measured, warm_up
+from loadtests.lab.monitor import Monitor
+from loadtests.lab.system import System
+from loadtests.lab.target import Target
+from loadtests.lab.verdict import Check, Prediction
+
+WARM_UP_S = 2.0
+NAP_S = 0.1
+Said = Callable[[str], None]
+
+
+@dataclass
+class Arm:
+    """An arm while it runs."""
+
+    name: str
+    repeat: int
+    folder: Folder
+    began: float
+    runs: Callable[[], bool]
+    events: list[tuple[float, str, str]] = field(default_factory=list)
+
+    @property
+    def now_s(self) -> float:
+        return time.monotonic() - self.began
+
+    def wait(self, seconds: float) -> None:
+        """Let the load go on for so long. Raises LoadBroke when it ended by itself."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if not self.runs():
+                raise LoadBroke(f"the generator ended in the middle of {self.name!r}")
+            time.sleep(min(NAP_S, left))
+
+    def wait_until(self, second: float) -> None:
+        """The same up to a second of this arm."""
+        self.wait(second - self.now_s)
+
+    def event(self, kind: str, what: str = "", at_s: float | None = None) -> None:
+        """Note that something happens now, or happened at a second of this arm."""
+        when = self.now_s if at_s is None else at_s
+        self.events.append((when, kind, what))
+        self.folder.add_event(self.name, self.repeat, when, kind, what)
+
+    @contextmanager
+    def fault(self, what: str) -> Iterator[None]:
+        """The block is a fault: its begin and its end become events."""
+        self.event("fault_begin", what)
+        try:
+            yield
+        finally:
+            self.event("fault_end", what)
+
+    def first(self, kind: str) -> float | None:
+        """The second of the first event of this kind."""
+        return next((t for t, found, _ in self.events if found == kind), None)
+
+
+class Lab:
+    """One run of one experiment. What is asked of it is written to the folder at once."""
+
+    def __init__(
+        self, system: System | Target, folder: Folder, *, seed: int, quick: bool, repeats: int, said: Said,
+        host_may_be_full: bool = False, settings: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self._system, self.folder, self.seed, self.quick, self._repeats = system, folder, seed, quick, repeats
+        self._said, self._host_may_be_full = said, host_may_be_full
+        self._settings = dict(settings or {})
+        self.repeat = 1
+        self.measured: list[Measured] = []
+        self.predictions: list[Prediction] = []
+        self.checks: list[Check] = []
+        self.faults: list[dict[str, Any]] = []
+        self.plots: list[dict[str, str]] = []
+        self.extra: dict[int, dict[str, Any]] = {}  # more fields of an arm's row
+        folder.write("prediction.json", [])
+
+    # ---- the conditions
+
+    @property
+    def system(self) -> System:
+        """The system, to be scaled and broken. Raises LoadBroke for one that is not ours."""
+        if isinstance(self._system, Target):
+            raise LoadBroke(f"{self._system.url} is not ours: nothing in it may be touched")
+        return self._system
+
+    @property
+    def ours(self) -> bool:
+        """Whether the system is one that we started, so that its processes can be watched and touched."""
+        return isinstance(self._system, System)
+
+    def seconds(self, whole: float, quick: float) -> float:
+        """How long something takes: in a whole run, in a quick one."""
+        return quick if self.quick else whole
+
+    def repeats(self) -> Iterator[int]:
+        """1, 2, …: arms that are measured inside belong to that repeat, and have its seed."""
+        for number in range(1, self._repeats + 1):
+            self.repeat = number
+            yield number
+
+    def use(self, **settings: str) -> None:
+        """Go on with a system that has these settings beside the experiment's; it is started again for that."""
+        self.say("starting the system with other settings" if settings else "starting the system")
+        self.system.restore()
+        self.system.up(self._settings | settings)
+
+    def say(self, what: str) -> None:
+        self._said(what)
+
+    # ---- measuring
+
+    def measure(self, name: str, load: Open | Closed, seconds: float, *, warm_up_s: float = WARM_UP_S) -> Measured:
+        """An arm in which nothing happens but the load, for so long after the warm-up."""
+        with self.arm(name, load, warm_up_s=warm_up_s) as arm:
+            arm.wait(warm_up_s + seconds)
+        return self.measured[-1]
+
+    @contextmanager
+    def arm(self, name: str, load: Open | Closed, *, warm_up_s: float = WARM_UP_S) -> Iterator[Arm]:
+        """The block runs beside the load. Afterwards `measured[-1]` is what came, also if the block was interrupted.
+
+        The warm-up ends after `warm_up_s`, or later if MSER-5 asks for more, which looks at what was before a fault.
+        """
+        self.say(f"{name}: signing customers in" if "order" in load.mix or "visit" in load.mix else name)
+        partial = self.folder.partial(name, self.repeat)
+        generator = Generator(self._system, load, 1000 * self.seed + self.repeat, partial)
+        generator.start()
+        self.say(name)
+        arm = Arm(name, self.repeat, self.folder, generator.began, lambda: generator.runs)
+        monitor = Monitor(self._system.home, {"generator": generator.pid, "laboratory": os.getpid()})
+        try:
+            with monitor:
+                try:
+                    yield arm
+                finally:
+                    end_s = arm.now_s
+                    generator.stop()
+        finally:
+            self._keep(arm, generator, monitor, warm_up_s, end_s)
+
+    def watch(self, name: str, seconds: float) -> Measured:
+        """An arm without a load: what is used anyhow."""
+        self.say(name)
+        arm = Arm(name, self.repeat, self.folder, time.monotonic(), lambda: True)
+        monitor = Monitor(self._system.home, {"laboratory": os.getpid()})
+        try:
+            with monitor:
+                arm.wait(seconds)
+        finally:
+            self._keep(arm, None, monitor, 0.0, arm.now_s)
+        return self.measured[-1]
+
+    def _keep(self, arm: Arm, generator: Generator | None, monitor: Monitor, least_s: float, end_s: float) -> None:
+        partial = self.folder.partial(arm.name, arm.repeat)
+        samples = self.folder.add_samples(arm.name, arm.repeat, arm.began, partial)
+        self.folder.add_series(arm.name, arm.repeat, arm.began, monitor.rows)
+        begin_s = arm.first("fault_begin")
+        warm_s, why = warm_up(samples, min(least_s, end_s / 2), end_s if begin_s is None else begin_s)
+        arm.event("warm_up_end", why, warm_s)
+        rows = [(t - arm.began, subject, metric, value) for t, subject, metric, value in monitor.rows]
+        late_ms = generator.about.get("late_p99_ms", math.nan) if generator is not None else 0.0
+        found = Measured(arm.name, arm.repeat, samples, rows, warm_s, end_s, late_ms, self._host_may_be_full)
+        self.measured.append(found)
+
+    # ---- claiming and judging
+
+    def predict(
+        self, name: str, value: float, unit: str, *, formula: str, source: str, tex: str = "",
+        **inputs: tuple[float, str],
+    ) -> Prediction:  # fmt: skip
+        """Put down what a formula says, before what it speaks of is measured. inputs: symbol=(value, unit)."""
+        made = Prediction(
+            name, value, unit, formula, tex, inputs, source, datetime.now(UTC).isoformat(timespec="seconds")
+        )
+        self.predictions.append(made)
+        self.folder.write("prediction.json", [one.as_dict() for one in self.predictions])
+        return made
+
+    def check(self, made: Prediction, measured: float, within: float, unsure: str = "") -> Check:
+        """Compare what came with what was predicted. within: the share that it may be off."""
+        self.checks.append(Check.of_prediction(made, measured, within, unsure))
+        return self.checks[-1]
+
+    def require(
+        self, name: str, measured: float, *, at_least: float | None = None, at_most: float | None = None,
+        unit: str = "", why: str = "",
+    ) -> Check:  # fmt: skip
+        """A bound that has to be kept."""
+        self.checks.append(Check.of_bounds(name, measured, at_least, at_most, unit, why))
+        return self.checks[-1]
+
+    def of(self, name: str) -> list[Measured]:
+        """What the arms of this name measured, one for each repeat."""
+        return [found for found in self.measured if found.arm == name]
+
+    def plot(self, row: dict[str, str]) -> None:
+        """Note a plot that `loadtests.lab.plots` has drawn into the folder."""
+        self.plots.append(row)
