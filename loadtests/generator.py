@@ -110,7 +110,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--keys", type=Path, help="the file with the keys that sign service tokens")
     parser.add_argument("--strategy", default="p2c", help="how an instance is picked for direct calls (p2c)")
     options = parser.parse_args()
-    if options.seconds <= 0 or options.customers < 1 or options.skus < 1 or (options.users or 1) < 1:
+    if (
+        options.seconds <= 0
+        or options.customers < 1
+        or options.skus < 1
+        or (options.users is not None and options.users < 1)
+    ):
         parser.error("--seconds, --customers, --skus and --users must be above zero")
     if unknown := [journey for journey in options.mix if journey not in JOURNEYS]:
         parser.error(f"no journey is called {', '.join(unknown)}; there are {', '.join(JOURNEYS)}")

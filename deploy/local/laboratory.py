@@ -14,8 +14,9 @@ from loadtests.lab import experiment as experiments
 from loadtests.lab.errors import CannotRun
 from loadtests.lab.laboratory import Said
 from loadtests.lab.runner import RESULTS, Options, Outcome, Session, one_interrupt
+from loadtests.lab.verdict import EXIT_CODES
 
-COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+COLOURS = dict(zip(EXIT_CODES, ("green", "red", "yellow"), strict=True))
 WORST = (1, 3, 0)  # of several exit codes
 
 
