@@ -29,6 +29,7 @@ ROUNDS = 5
 READS, CONNECTIONS = 1_500, 4
 ORDERS, CUSTOMERS = 120, 4
 IDLE_S, SETTLED_S = 10.0, 2.0
+PACE = 40.0  # requests a second, about as many as orders
 PROMISED_READ, PROMISED_ORDER = 2.2, 40.0
 SKUS = ("SOUK-000081", "SOUK-000082")
 NO_SERVICES = ("gateway", "registry")  # they only bring a request to its service
@@ -58,10 +59,11 @@ def run(system: System) -> int:
         for _ in range(ROUNDS):
             for name, (work, count) in works.items():
                 rounds[name].append(measured(leaders, work, idle, count))
+        beside_s = beside_orders(bare, leaders, lambda: place_orders(customers, placed))
     for customer, location in placed:
         if (order := customer.get(location))["state"] != "CONFIRMED":
             raise AssertionError(f"not CONFIRMED, so its cost says nothing: {order}")
-    return report({name: medians(found) for name, found in rounds.items()}, idle)
+    return report({name: medians(found) for name, found in rounds.items()}, idle, beside_s)
 
 
 def idle_use(leaders: dict[int, str]) -> Cpu:
@@ -70,11 +72,29 @@ def idle_use(leaders: dict[int, str]) -> Cpu:
     return measured(leaders, lambda: time.sleep(IDLE_S), Counter(), IDLE_S)
 
 
+def beside_orders(bare: str, leaders: dict[int, str], work: Callable[[], object]) -> float:
+    """CPU seconds of a bare route that is asked now and then while orders are placed: the caches are cold by then."""
+    stopping, asked = threading.Event(), Counter[str]()
+
+    def ask() -> None:
+        with connected(bare) as get:
+            while not stopping.wait(1 / PACE):
+                get("/", {})
+                asked["bare"] += 1
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    used = measured(leaders, lambda: [work() for _ in range(ROUNDS)], Counter(), 1)
+    stopping.set()
+    asking.join()
+    return used["bare"] / asked["bare"]
+
+
 def medians(rounds: list[Cpu]) -> Cpu:
     return Counter({name: statistics.median(used[name] for used in rounds) for name in rounds[0]})
 
 
-def report(used: dict[str, Cpu], idle: Cpu) -> int:
+def report(used: dict[str, Cpu], idle: Cpu, beside_s: float) -> int:
     """Print both tables; 1 when a promise is broken, else 0."""
     bare_s, reading = used["bare"]["bare"], used["orders"]["orders"]
     rows = [["a bare jsonify route", 1e3 * bare_s, 1.0], ["GET /api/orders/{id}", 1e3 * reading, reading / bare_s]]
@@ -84,6 +104,7 @@ def report(used: dict[str, Cpu], idle: Cpu) -> int:
     total = sum(seconds for name, seconds in placing.items() if name not in NO_SERVICES)
     rows = [[name, 1e3 * s, s / bare_s, 1e3 * idle[name]] for name, s in Counter(placing).most_common()]
     rows.append(["all but gateway and registry", 1e3 * total, total / bare_s, 1e3 * sum(idle[n] for n in placing)])
+    rows.append(["ten bare routes, 40 a second beside orders", 1e4 * beside_s, 10 * beside_s / bare_s, 0.0])
     headings = ["process", "ms", "bare routes", "idle, not counted: ms a second"]
     show("CPU time of an order, from POST to CONFIRMED", headings, rows, verdict(total / bare_s, PROMISED_ORDER))
     return int(reading / bare_s > PROMISED_READ or total / bare_s > PROMISED_ORDER)
@@ -131,17 +152,28 @@ def read(url: str, path: str, headers: dict[str, str]) -> None:
     """READS requests on a few kept connections, each of which asks anew once it has its answer."""
 
     def ask() -> None:
-        address = urlsplit(url)
-        connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
-        for _ in range(READS // CONNECTIONS):
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise AssertionError(f"{path}: {answer.status}")
-        connection.close()
+        with connected(url) as get:
+            for _ in range(READS // CONNECTIONS):
+                get(path, headers)
 
     together([ask] * CONNECTIONS)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Callable[[str, dict[str, str]], None]]:
+    """Asks for a path on a kept connection. Raises AssertionError for any answer but 200."""
+    address = urlsplit(url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
+
+    def get(path: str, headers: dict[str, str]) -> None:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise AssertionError(f"{path}: {answer.status}")
+
+    yield get
+    connection.close()
 
 
 def place_orders(customers: list[Customer], placed: list[tuple[Customer, str]]) -> None:
