@@ -6,7 +6,7 @@ only where that is safe and the budget allows it, and is not made at all while t
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from flask import Flask, current_app
@@ -177,8 +177,9 @@ class Calls:
         short: another one can be asked, so this one gets a short try: one that hangs costs little, and leaves enough.
         """
         left_s = min(self._try_s, call.left_s() / 2) if short else call.left_s()
-        headers = {**call.request.headers, "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
-        request, address = replace(call.request, headers=headers), (instance.address, instance.port)
+        asked, address = call.request, (instance.address, instance.port)
+        headers = {**asked.headers, "X-Request-Timeout-Ms": str(max(1, int(left_s * 1000)))}
+        request = Request(asked.method, asked.path, headers, asked.body)
         try:
             with target.load.counting(instance.id):
                 response = self._connections.send(address, request, timeout_s=left_s, repeatable=call.repeatable)

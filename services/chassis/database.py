@@ -18,10 +18,10 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from flask import Flask, current_app
 from sqlalchemy import (
@@ -75,6 +75,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine: Engine = make_engine(url)
+        self._driver_error = self.engine.dialect.loaded_dbapi.Error
         self.outbox: Any = None  # set by chassis.relay.use_outbox; publish() finds it by the session
         # Writers of one process queue here instead of in SQLite's busy handler, which polls and is unfair.
         self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
@@ -131,21 +132,33 @@ class Database:
 
     @contextmanager
     def _driver(self) -> Iterator[PoolProxiedConnection]:
-        """A connection of the driver's. The pool rolls back what is not committed in the end."""
+        """A connection of the driver's, whose exceptions come out as SQLAlchemy's would."""
         if self._read_only:
             self._reopen()
-        with _in_plain_words(), self._driver_errors(), closing(self.engine.raw_connection()) as connection:
-            yield connection
+        try:
+            connection = self.engine.raw_connection()
+            try:
+                yield connection
+            finally:
+                connection.close()  # the pool rolls back what is not committed
+        except self._driver_error as error:
+            _raise_in_plain_words(self._as_sqlalchemy(error))
+        except SQLAlchemyError as error:
+            _raise_in_plain_words(error)
 
     @contextmanager
     def _driver_errors(self) -> Iterator[None]:
-        """What prepared statements raise, as SQLAlchemy would have raised it."""
-        kind = self.engine.dialect.loaded_dbapi.Error
+        """What prepared statements raise inside SQLAlchemy's own transaction, as it would have raised it."""
         try:
             yield
-        except kind as error:
-            self._read_only = self._read_only or (self._writers is not None and database_errors.is_read_only(error))
-            raise DBAPIError.instance(None, None, error, kind) from error
+        except self._driver_error as error:
+            raise self._as_sqlalchemy(error) from error
+
+    def _as_sqlalchemy(self, error: Exception) -> SQLAlchemyError:
+        self._read_only = self._read_only or (self._writers is not None and database_errors.is_read_only(error))
+        translated = DBAPIError.instance(None, None, error, self._driver_error)
+        translated.__cause__ = error
+        return translated
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -202,11 +215,15 @@ def _in_plain_words() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        problem = database_errors.unavailable(error)
-        if problem is None:
-            raise
-        log.warning("the database refused", error=str(error.__cause__ or error))
-        raise problem from error
+        _raise_in_plain_words(error)
+
+
+def _raise_in_plain_words(error: SQLAlchemyError) -> NoReturn:
+    problem = database_errors.unavailable(error)
+    if problem is None:
+        raise error
+    log.warning("the database refused", error=str(error.__cause__ or error))
+    raise problem from error
 
 
 Transaction = Session | Unit

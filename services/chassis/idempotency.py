@@ -74,7 +74,7 @@ def request_key(body: BaseModel) -> Key:
         raise PreconditionRequired("send an Idempotency-Key header, new for each order, the same for a repetition")
     if len(key) > 128 or not key.isascii() or not key.isprintable():
         raise Unprocessable("an Idempotency-Key has 1 to 128 printable ASCII characters")
-    canonical = json.dumps(body.model_dump(mode="json"), sort_keys=True)
+    canonical = body.model_dump_json()  # members in the order of the shape, whatever order they came in
     route = f"{request.method} {request.url_rule.rule if request.url_rule else request.path}"
     return Key(caller().id, route, key, hashlib.sha256(canonical.encode()).hexdigest())
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 
 from flask import request
 
@@ -60,8 +61,12 @@ class SubjectLimits:
 
 def _client_is_loopback() -> bool:
     # The gateway overwrites X-Forwarded-For; without a gateway the peer itself is the client.
-    address = request.headers.get("X-Forwarded-For", request.remote_addr or "").split(",")[-1].strip()
+    return _is_loopback(request.headers.get("X-Forwarded-For", request.remote_addr or ""))
+
+
+@lru_cache(maxsize=1_000)
+def _is_loopback(addresses: str) -> bool:
     try:
-        return ipaddress.ip_address(address).is_loopback
+        return ipaddress.ip_address(addresses.rpartition(",")[2].strip()).is_loopback
     except ValueError:
         return False

@@ -68,6 +68,7 @@ class Delivery:
     body: str
     tries: int
     created_at: datetime
+    traceparent: str | None = None  # of what made the event, where that is known without looking into the body
     claim_ends: float = field(default_factory=lambda: time.monotonic() + CLAIM_S)
 
 
@@ -121,7 +122,7 @@ def publish(transaction: Transaction, type_: str, subject: str, data: Mapping[st
         if written["claimed_until"] is None:
             waiting = True
         else:
-            claimed.append(Delivery(written["seq"], name, type_, body, 0, now))
+            claimed.append(Delivery(written["seq"], name, type_, body, 0, now, event["traceparent"]))
     faults.point("outbox.written")
     after_commit(unit, lambda: outbox.committed(claimed, waiting))
 

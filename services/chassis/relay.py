@@ -229,7 +229,7 @@ class Relay:
 
     def _send(self, delivery: Delivery) -> Outcome:
         headers = {"Content-Type": "application/cloudevents+json"}
-        current_trace.set(parse_traceparent(_traceparent(delivery.body)))
+        current_trace.set(parse_traceparent(delivery.traceparent or _traceparent(delivery.body)))
         try:
             # The subscriber's inbox makes a repetition harmless, so another replica may be asked when one hangs.
             response = self.calls.request(

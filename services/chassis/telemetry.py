@@ -5,9 +5,11 @@ followed through all services by one search.
 """
 
 import importlib
+import json
 import logging
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter, Histogram
@@ -41,10 +43,7 @@ SHED_REQUESTS = Counter("souk_shed_requests_total", "Requests refused because th
 log: Any = structlog.get_logger()
 
 
-def _add_trace(_logger: Any, _method: str, event: "EventDict") -> "EventDict":
-    if (trace := current_trace.get()) is not None:
-        event.setdefault("trace_id", trace.trace_id)
-    return event
+_encode = json.JSONEncoder(default=repr).encode  # made once, and not for each line
 
 
 class _ToStructlog(logging.Handler):
@@ -75,18 +74,19 @@ def configure_logging(service: str, level: str = "info") -> None:
     """Send all logs of this process to standard output as JSON lines. Call once, before the first line."""
     number = logging.getLevelNamesMapping()[level.upper()]
 
-    def add_service(_logger: Any, _method: str, event: "EventDict") -> "EventDict":
+    def add_context(_logger: Any, _method: str, event: "EventDict") -> "EventDict":
+        event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         event["service"] = service
+        if (trace := current_trace.get()) is not None:
+            event.setdefault("trace_id", trace.trace_id)
         return event
 
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            add_service,
-            _add_trace,
+            add_context,
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            lambda _logger, _method, event: _encode(event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=_Output()),

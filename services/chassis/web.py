@@ -4,6 +4,7 @@ Every error leaves as RFC 9457 problem details; what was raised decides the stat
 stack trace, no SQL, no address) reaches the client.
 """
 
+import json
 import time
 from collections.abc import Callable
 from functools import cache
@@ -37,6 +38,12 @@ from chassis.trace import current_trace, new_trace, parse_traceparent
 
 class StrictJson(DefaultJSONProvider):
     """JSON as RFC 8259 has it: no NaN, and what is nested too deep for the parser is the sender's mistake."""
+
+    # Made once: the provider's own `dumps` makes an encoder for each answer.
+    _encode = json.JSONEncoder(default=DefaultJSONProvider.default, allow_nan=False, separators=(",", ":")).encode
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        return super().dumps(obj, **kwargs) if kwargs.keys() - {"separators"} else self._encode(obj)
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Raises ValueError, which is answered with 400."""
@@ -91,7 +98,6 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     around = _Around(app, settings)
     app.before_request(around.begin)
     app.after_request(around.end)
-    app.teardown_request(_forget_deadline)
     _answer_errors_as_problems(app)
     _add_operations(app, settings)
     use_openapi(app)
@@ -124,6 +130,7 @@ class _Around:
 
     def end(self, response: Response) -> Response:
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+        deadline.set_deadline(None)  # what this thread does next is not part of the request
         headers, trace, instance = response.headers, current_trace.get(), self._extensions["souk.instance"]
         headers["X-Served-By"] = instance
         if trace is not None:
@@ -167,10 +174,6 @@ def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float, starte
     if given_up or waited_s() * 1000 > settings.shed_after_ms:
         SHED_REQUESTS.labels(settings.service).inc()
         raise Unavailable("too many requests are waiting; try again later", retry_after=1)
-
-
-def _forget_deadline(_error: BaseException | None) -> None:
-    deadline.set_deadline(None)  # what this thread does next is not part of the request
 
 
 def app_settings() -> Any:

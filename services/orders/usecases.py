@@ -26,7 +26,8 @@ _PLACE, _PLACE_LINES = Prepared(insert(orders)), Prepared(insert(order_lines))
 _ALL = bindparam("order_ids", expanding=True)
 _LINES_OF_ALL = select(order_lines).where(order_lines.c.order_id.in_(_ALL)).order_by(order_lines.c.sku)
 _HISTORY_OF_ALL = select(order_history).where(order_history.c.order_id.in_(_ALL)).order_by(order_history.c.seq)
-_BY_ID = Prepared(select(orders).where(orders.c.id == bindparam("order_id")))
+_SHOWN = [orders.c[name] for name in ("id", "customer_id", "state", "reason", "total_cents", "currency")]
+_BY_ID = Prepared(select(*_SHOWN).where(orders.c.id == bindparam("order_id")))
 
 
 def place_order(
