@@ -37,9 +37,8 @@ WHEN_NAMED = {"profile": profile.run}
 
 def main(wanted: list[str]) -> int:
     if unknown := set(wanted) - {*ALONE, *ON_A_SYSTEM, *WHEN_NAMED}:
-        print(
-            f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join([*ALONE, *ON_A_SYSTEM, *WHEN_NAMED])}"
-        )
+        known = ", ".join([*ALONE, *ON_A_SYSTEM, *WHEN_NAMED])
+        print(f"no benchmark is called {', '.join(sorted(unknown))}; there are {known}")
         return 2
     broken = [run() for name, run in ALONE.items() if name in wanted or not wanted]
     shared = [run for name, run in ON_A_SYSTEM.items() if name in wanted or not wanted]
