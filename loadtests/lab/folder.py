@@ -8,6 +8,7 @@ import gzip
 import json
 import math
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()  # those who watch for an event note it from a thread of their own
 
     @classmethod
     def create(cls, results: Path, name: str) -> "Folder":
@@ -76,7 +78,7 @@ class Folder:
     def _append(self, name: str, rows: Iterable[Iterable[Any]]) -> None:
         # Each arm is a gzip member of its own; together they are one file to every reader of gzip.
         opener = gzip.open if name.endswith(".gz") else open
-        with opener(self.path / name, "at", newline="") as out:
+        with self._lock, opener(self.path / name, "at", newline="") as out:
             csv.writer(out, lineterminator="\n").writerows(rows)
 
 

@@ -85,10 +85,15 @@ class Generator:
             command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True
         )
         assert self._process.stdout is not None
-        first = self._process.stdout.readline()
+        try:
+            first = self._process.stdout.readline()
+        except BaseException:  # Ctrl-C while customers sign in
+            self._process.kill()
+            self._process.communicate()
+            raise
         if not first:
             _, said = self._process.communicate()
-            raise LoadBroke(f"the load did not begin: {said.strip().splitlines()[-1] if said.strip() else 'no reason'}")
+            raise LoadBroke(f"the load did not begin: {(said.strip().splitlines() or ['no reason'])[-1]}")
         self.began = json.loads(first)["began"]
 
     @property

@@ -41,8 +41,8 @@ class Measured:
 
     @cached_property
     def requests(self) -> Columns:
-        """The steady ones that are requests; what is reported of whole journeys has no status."""
-        return self.steady.where((self.steady.status > 0) | ~self.steady.ok)
+        """The steady ones that are requests."""
+        return requests_of(self.steady)
 
     def offered(self, step: str | None = None) -> float:
         """Requests that were due, a second."""
@@ -132,6 +132,11 @@ class Measured:
             "n": int(values.size), "mean_ms": self.mean_ms(step), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99,
             "response_p99_ms": percentile(every.response_ms[every.ok], 0.99), "mean_ci": [sure.low, sure.high],
         }  # fmt: skip
+
+
+def requests_of(samples: Columns) -> Columns:
+    """Those that are requests; what is reported of whole journeys, such as "order settles", has no status."""
+    return samples.where((samples.status > 0) | ~samples.ok)
 
 
 def warm_up(samples: Columns, least_s: float, until_s: float) -> tuple[float, str]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 CONFIDENCE = 0.95
 BEYOND = 5  # how many samples must lie beyond a percentile before it is shown
 PERCENTILES = (0.5, 0.95, 0.99)
+LAST_MEANS = 5  # of a run, that MSER-5 does not cut at
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +139,19 @@ def mser5(values: Sequence[float] | NDArray[np.float64], batch: int = 5) -> Warm
 
     The values, in their order, become means of batches of five. Of k batch means, the cut d minimises
     sum over i > d of (z_i - mean of these)^2 / (k - d)^2: leaving out more lowers the spread until too little is
-    left. A minimum in the second half means that the run never became steady, or was too short to tell.
+    left. A minimum in the second half means that the run never became steady, or was too short to tell. The last five
+    means are no candidates: two that happen to be alike would win.
     Source: White, "An Effective Truncation Heuristic for Bias Reduction in Simulation Output", Simulation 69(6),
-    1997; batches of five: White, Cobb and Spratt, Winter Simulation Conference 2000.
+    1997; batches of five: White, Cobb and Spratt, Winter Simulation Conference 2000; the last five: Hoad, Robinson and
+    Davies, "Automating warm-up length estimation", Journal of the Operational Research Society 61(9), 2010.
     """
     array = np.asarray(values, float)
     count = array.size // batch
-    if count < 4:
+    if count < 2 * LAST_MEANS:
         return WarmUp(0, False)
     means = array[: count * batch].reshape(count, batch).mean(axis=1)
     means = means - means.mean()  # the sums of squares below then lose no digits
-    left = count - np.arange(count - 1)
-    sums, squares = (np.cumsum(x[::-1])[::-1][:-1] for x in (means, means**2))
+    left = count - np.arange(count - LAST_MEANS)
+    sums, squares = (np.cumsum(x[::-1])[::-1][:-LAST_MEANS] for x in (means, means**2))
     cut = int(np.argmin(np.maximum(squares - sums**2 / left, 0.0) / left**2))
     return WarmUp(cut * batch, cut <= count // 2)

@@ -181,10 +181,17 @@ class System:
 
     def _souk(self, *words: str, extra: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         # In a session of its own: Ctrl-C is meant for us, and what was begun must not be left half done.
-        return subprocess.run(
-            [SOUK, *words], env=self._env | dict(extra or {}), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=PATIENCE_S, check=False, start_new_session=True,
-        )  # fmt: skip
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            [SOUK, *words], env=self._env | dict(extra or {}), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe,
+            text=True, start_new_session=True,
+        ) as process:  # fmt: skip
+            try:
+                stdout, stderr = process.communicate(timeout=PATIENCE_S)
+            except BaseException:
+                process.terminate()  # it tidies up what it began
+                raise
+        return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
 
 def _pairs(values: Mapping[str, object]) -> list[str]:

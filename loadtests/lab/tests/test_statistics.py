@@ -91,6 +91,11 @@ def test_the_warm_up_ends_where_the_values_become_steady():
     assert mser5(values).steady
 
 
+def test_two_last_values_that_happen_to_be_alike_are_not_taken_for_the_steady_part():
+    values = np.concatenate([np.random.default_rng(3).normal(20, 5, 400), np.full(10, 20.0)])
+    assert mser5(values).cut <= 100
+
+
 def test_what_was_steady_from_the_start_loses_little():
     values = np.random.default_rng(4).exponential(1, 1000)
     assert mser5(values).cut <= 100
