@@ -89,6 +89,10 @@ class Measured:
         cores = self.cores(subject) - (idle.cores(subject) if idle is not None else 0.0)
         return 1000 * cores / self.throughput() if self.throughput() else float("nan")
 
+    def over_time(self, subject: str, metric: str) -> list[tuple[float, float]]:
+        """(second, value) of one of the monitor's rows."""
+        return [(t, value) for t, who, what, value in self.rows if (who, what) == (subject, metric)]
+
     @property
     def host_share(self) -> float:
         """How busy all cores of the machine were, 0 to 1."""

@@ -13,9 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+from requests import RequestException
 
 from loadtests.lab.errors import CannotRun, LoadBroke
 from loadtests.lab.target import ask
@@ -141,6 +145,25 @@ class System:
         """The ids of the instances that the registry calls passing. Raises requests.RequestException."""
         found = ask("GET", f"{self.registry}/v1/health/service/{service}?passing").json()
         return [row["Service"]["ID"] for row in found]
+
+    def counters(self, service: str, name: str, timeout_s: float = 5.0, **labels: str) -> dict[str, float]:
+        """A Prometheus counter of each healthy instance, summed over the labels that are not given.
+
+        An instance that does not answer in time is not in it. Raises requests.RequestException without a registry.
+        """
+        rows = [row["Service"] for row in ask("GET", f"{self.registry}/v1/health/service/{service}?passing").json()]
+
+        def one(row: Mapping[str, Any]) -> float | None:
+            try:
+                text = ask("GET", f"http://{row['Address']}:{row['Port']}/metrics", timeout=timeout_s).text
+            except RequestException:
+                return None
+            samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+            return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
+
+        with ThreadPoolExecutor(max(1, len(rows))) as pool:  # at once, so that a slow one costs its own time only
+            found = zip(rows, pool.map(one, rows), strict=True)
+            return {row["ID"]: value for row, value in found if value is not None}
 
     def audit(self, within_s: float = 60) -> dict[str, Any]:
         """`souk audit`: {"clean": true, false, or null if it could not be checked, "findings": [lines]}."""
