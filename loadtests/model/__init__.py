@@ -9,5 +9,5 @@ many of what, where) -> `stations`, `fleet`, `journey` (what requests queue at, 
 -> `outcome` -> `validation` (beside a measured arm), `predictions` and `zones` (what no machine here can run).
 
 Units: seconds, requests per second, shares between 0 and 1. Wrong input is a ValueError that names it; a load that
-no steady state can carry is `Overloaded`, which is a ValueError too.
+no steady state can carry is `Overloaded`, which is a ValueError too. docs/maths.md teaches all of it.
 """

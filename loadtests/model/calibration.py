@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from loadtests.model.chains import stationary
-from loadtests.model.checks import not_negative, positive
+from loadtests.model.checks import not_negative, positive, share, whole
 from loadtests.model.laws import wait_demand
 from loadtests.model.topology import BANK, tree, units, units_before_the_answer
 
@@ -92,16 +92,28 @@ class Calibration:
             )
         return {step: rate * weight / sum(mix.values()) for step, weight in mix.items()}
 
-    def cores(self, rate: float, mix: Mapping[str, float]) -> dict[str, float]:
-        """subject -> cores that this load needs, idle use not counted: utilisation law.
+    def cores(self, rate: float, mix: Mapping[str, float], idle: float = 0.0) -> dict[str, float]:
+        """subject -> cores that this load needs, what is used anyhow not counted: utilisation law.
 
-        Raises ValueError as `rates`.
+        idle: how often all cores of a machine are (see `idle_share`); 0 for full ones. Raises ValueError as `rates`.
         """
         needed: dict[str, float] = {}
         for step, each in self.rates(rate, mix).items():
             for subject, demand_s in self.demands_s[step].items():
-                needed[subject] = needed.get(subject, 0.0) + each * demand_s
+                dearer = 1 + self.cold.get(subject, 0.0) * idle
+                needed[subject] = needed.get(subject, 0.0) + each * demand_s * dearer
         return needed
+
+
+def idle_share(busy: float, cores: int) -> float:
+    """How often all cores of a machine are idle that is so busy (0 to 1): p_0 of M/M/c, for two cores (1 - u)/(1 + u).
+
+    Raises ValueError.
+    """
+    share(busy=busy)
+    whole(1, cores=cores)
+    load = min(busy, 0.999) * cores
+    return stationary([load] * 400, [float(min(number, cores)) for number in range(1, 401)])[0]
 
 
 def _demands(
@@ -150,9 +162,8 @@ def _levelled(
 
 
 def _idle_share(arm: Mapping[str, Any], cores: int) -> float:
-    """How often all cores are idle: p_0 of M/M/c, with the CPU of the system and of all others on the machine."""
-    busy = min(0.999, max(arm["host_share"], sum(arm["cpu"].values()) / cores))
-    return stationary([busy * cores] * 400, [float(min(number, cores)) for number in range(1, 401)])[0]
+    """With the CPU of the system and of all others on the machine."""
+    return idle_share(min(1.0, max(arm["host_share"], sum(arm["cpu"].values()) / cores)), cores)
 
 
 def _cores(arm: Mapping[str, Any], subject: str) -> float:

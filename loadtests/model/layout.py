@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from loadtests.model.calibration import Calibration
+from loadtests.model.calibration import Calibration, idle_share
 from loadtests.model.checks import inside, not_negative, positive, whole
 from loadtests.model.topology import BANK, NGINX, units
 
 THREADS = {"orders": 32, "bank": 16, "accounts": 64}  # services/fleet.toml; all others:
 THREADS_OF_OTHERS = 8
 NGINX_WORKERS = 2
+CORES = 2  # of each of many machines
 PAYMENT_WORKERS = 4
 
 
@@ -71,7 +72,13 @@ def on_one_host(calibration: Calibration, cores: float, **replicas: int) -> Layo
 
 
 def spread_out(
-    calibration: Calibration, total: int, mix: Mapping[str, float], *, zones: int = 1, cores: int = 2, cell: int = 60
+    calibration: Calibration,
+    total: int,
+    mix: Mapping[str, float],
+    *,
+    zones: int = 1,
+    cores: int = CORES,
+    cell: int = 60,
 ) -> Layout:
     """`total` replicas of services or a few more, one to a core, over equal zones.
 
@@ -87,9 +94,12 @@ def spread_out(
 
 
 def replicas_for(calibration: Calibration, rate: float, mix: Mapping[str, float], busy: float = 0.6) -> dict[str, int]:
-    """service -> replicas, if each is to use so much of a core at this load: ceil(cores / busy). Raises ValueError."""
+    """service -> replicas, if each is to use so much of a core at this load: ceil(cores / busy).
+
+    One for each core, on machines of two. Raises ValueError.
+    """
     inside(busy=busy)
-    needs = _scaled(calibration.cores(rate, mix), mix)
+    needs = _scaled(calibration.cores(rate, mix, idle_share(busy, CORES)), mix)
     return {service: max(1, math.ceil(cores / busy)) for service, cores in needs.items()}
 
 

@@ -38,7 +38,8 @@ class Centre:
 class Solution:
     """A closed network with `users` in it.
 
-    X in 1/s, times in s; by centre: residence_s, inside (mean number), utilization.
+    X in 1/s, times in s; by centre: residence_s, inside
+    (mean number), utilization (of a delay, which is never full: as inside).
     """
 
     users: int

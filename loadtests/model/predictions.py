@@ -7,7 +7,7 @@ machines like the measured one, a network that is never the limit, load that is 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtests.model.calibration import Calibration
+from loadtests.model.calibration import Calibration, idle_share
 from loadtests.model.checks import inside, positive
 from loadtests.model.layout import Layout, replicas_for, spread_out
 from loadtests.model.simulation import Load, simulate
@@ -36,15 +36,14 @@ class Scaled:
         return sum(self.replicas.values())
 
 
-def capacity(calibration: Calibration, layout: Layout, mix: Mapping[str, float]) -> float:
-    """Requests a second at which the first service has no CPU left:
+def capacity(calibration: Calibration, layout: Layout, mix: Mapping[str, float], busy: float = 1.0) -> float:
+    """Requests a second at which the first service is so busy: the least of busy * replicas / demand (utilisation law).
 
-    min over services of replicas / demand (utilisation law). Each replica is one process, so it uses one core at
-    most.
+    A replica is one process, so it uses one core at most; here each has one. Raises ValueError.
     """
-    needs = calibration.cores(1.0, mix)
+    needs = calibration.cores(1.0, mix, idle_share(busy, round(layout.cores)))
     scaled = (service for service in layout.replicas if needs.get(service))
-    return layout.cells * min(layout.replicas[service] / needs[service] for service in scaled)
+    return layout.cells * busy * min(layout.replicas[service] / needs[service] for service in scaled)
 
 
 def scale_out(
@@ -61,7 +60,7 @@ def scale_out(
     """
     inside(busy=busy)
     layouts = [spread_out(calibration, total, mix) for total in totals]
-    return [_scaled(calibration, layout, mix, busy * capacity(calibration, layout, mix), seed) for layout in layouts]
+    return [_scaled(calibration, layout, mix, capacity(calibration, layout, mix, busy), seed) for layout in layouts]
 
 
 def shoppers(

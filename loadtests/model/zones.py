@@ -63,7 +63,7 @@ def lose_a_zone(
     inside(busy=busy)
     positive(slow_s=slow_s, time_before_the_loss=loss.at_s - WARM_UP_S, time_after_it=seconds - loss.at_s)
     layout = spread_out(calibration, total, mix, zones=zones, cell=cell)
-    rate = busy * capacity(calibration, layout, mix)
+    rate = capacity(calibration, layout, mix, busy)
     outcome = simulate(calibration, layout, Load(rate, mix, seconds), seed=seed, warm_up_s=WARM_UP_S, loss=loss)
     came = [ended for ended in outcome.ended if ended.came_s >= loss.at_s]
     slow = sum(ended.result == "ok" and ended.left_s - ended.came_s > slow_s for ended in came)

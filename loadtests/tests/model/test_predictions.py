@@ -13,7 +13,7 @@ from loadtests.tests.model.shops import MIX, SHOP
 def test_a_cell_says_the_same_as_the_whole_of_which_it_is_a_part():
     layout = spread_out(SHOP, 120, MIX, cell=30)
     assert layout.cells == 4
-    load = Load(0.7 * capacity(SHOP, layout, MIX), MIX, 1.6)
+    load = Load(capacity(SHOP, layout, MIX, 0.7), MIX, 1.6)
     cell = simulate(SHOP, layout, replace(load, seconds=4 * load.seconds), warm_up_s=0.5)
     whole = simulate(SHOP, layout.whole(), load, warm_up_s=0.5)
     assert cell.throughput() == pytest.approx(whole.throughput(), rel=0.03)
