@@ -50,7 +50,7 @@ class ChassisSettings(BaseModel):
     drain_s: float = Field(default=2.0, ge=0)
     graceful_timeout_s: int = Field(default=10, ge=1)
     request_timeout_ms: int = Field(default=10_000, ge=1)
-    shed_after_ms: int = Field(default=2_500, ge=1)
+    shed_after_ms: int = Field(default=2_500, ge=0)
     max_body_bytes: int = Field(default=1_000_000, ge=1)
     client_timeout_s: float = Field(default=10.0, gt=0)
     keep_days: float = Field(default=7.0, gt=0)

@@ -170,6 +170,8 @@ def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float, starte
     It counts what was lost before, also a first attempt on an instance that hung; so it sheds only what the gateway
     itself no longer waits for.
     """
+    if not settings.shed_after_ms:
+        return
     given_up = started is not None and _gateway_age.of(started) * 1000 > budget_ms
     if given_up or waited_s() * 1000 > settings.shed_after_ms:
         SHED_REQUESTS.labels(settings.service).inc()

@@ -169,6 +169,13 @@ def test_a_request_that_queued_too_long_is_shed_whatever_the_gateways_clock_says
         assert answer.status_code == status, age_s
 
 
+def test_a_service_that_sheds_nothing_answers_however_long_a_request_queued(monkeypatch):
+    monkeypatch.setattr(web, "_gateway_age", Age())
+    client = create_app(Settings(shed_after_ms=0)).test_client()
+    for age_s in (0, 60):
+        assert client.get("/things", headers={"X-Request-Start": str(time.time() - age_s)}).status_code == 200
+
+
 @pytest.mark.parametrize("start", ["yesterday", "nan", "inf", "-inf", str(2**70)])
 def test_a_queue_time_that_makes_no_sense_breaks_nothing(client, start):
     assert client.get("/things", headers={"X-Request-Start": start}).status_code in (200, 503)
