@@ -44,6 +44,15 @@ def look(shop: Shop) -> None:
         shop.request("GET", path, name="look", headers=shop.auth(), expect=expect)
 
 
+def payment(shop: Shop) -> None:
+    """How an order of one's own is paid; at first it is only placed, since payments hears of it a little later."""
+    if not shop.orders:
+        order(shop)
+    else:
+        id = shop.rng.choice(shop.orders).rpartition("/")[2]
+        shop.request("GET", f"/api/payments/{id}", name="payment", headers=shop.auth(), expect=id.encode())
+
+
 def order(shop: Shop) -> None:
     """One piece of one product; nobody follows it. `shop.skus` says among how many products is chosen."""
     stay_signed_in(shop)
@@ -61,9 +70,9 @@ def charge(shop: Shop) -> None:
 
 
 JOURNEYS: dict[str, Callable[[Shop], None]] = {
-    step.__name__: step for step in (visit, page, product, fresh_product, stock, look, order, charge)
+    step.__name__: step for step in (visit, page, product, fresh_product, stock, look, payment, order, charge)
 }
-SIGNED_IN = {"visit", "look", "order"}
+SIGNED_IN = {"visit", "look", "payment", "order"}
 
 
 def _sku(shop: Shop) -> str:

@@ -38,6 +38,14 @@ def interval(low: Any, high: Any) -> str:
     return NONE if NONE in ends else f"{ends[0]} to {ends[1]}"
 
 
+def bounds(low: Any, high: Any) -> str:
+    """`1.07 to 3.22`, `at most 3.22`, `at least 1.07`, or a dash where there is no bound."""
+    ends = (_number(low), _number(high))
+    if NONE not in ends:
+        return interval(low, high)
+    return next((f"{word} {end}" for word, end in zip(("at least", "at most"), ends, strict=True) if end != NONE), NONE)
+
+
 def inputs(given: Any) -> str:
     """What a formula was given: `{"rate": {"value": 80, "unit": "1/s"}, "n": 3}` -> `rate = 80 1/s, n = 3`."""
     if not isinstance(given, Mapping):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.lab import inlined
-from loadtests.lab.figures import figure, inputs, interval, percent, spell
+from loadtests.lab.figures import bounds, figure, inputs, interval, percent, spell
 from loadtests.lab.recovery import RULE
 from loadtests.lab.statistics import BEYOND, samples_needed
 
@@ -49,6 +49,7 @@ def render(folder: Path) -> str:
         "figure": figure,
         "percent": percent,
         "interval": interval,
+        "bounds": bounds,
         "spell": spell,
         "formula": inlined.formula,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.lab import plots, report
-from loadtests.lab.figures import NONE, figure, inputs, interval, percent, spell
+from loadtests.lab.figures import NONE, bounds, figure, inputs, interval, percent, spell
 from loadtests.lab.inlined import formula, svg
 from loadtests.lab.tests import synthetic
 
@@ -175,6 +175,9 @@ def test_numbers_are_written_with_three_digits_that_count():
     assert figure(None, "ms") == NONE
     assert percent(-0.0526) == "\N{MINUS SIGN}5.3\N{NO-BREAK SPACE}%"
     assert percent(None) == NONE
+    assert [bounds(*ends) for ends in ((1.0, 2.0), (None, 2.0), (1.0, None), (None, None))] == [
+        "1.00 to 2.00", "at most 2.00", "at least 1.00", NONE,
+    ]  # fmt: skip
     assert (interval(1.0, 2.0), interval(None, 2.0)) == ("1.00 to 2.00", NONE)
 
 

@@ -1,0 +1,189 @@
+"""Who notices a fault and when; faults at an exact moment; what an arm's fault cost."""
+
+import json
+import math
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from loadtests.experiments.retry_storm import _tries
+from loadtests.lab import experiment as experiments
+from loadtests.lab.errors import LoadBroke
+from loadtests.lab.failing import at_most, kill_now, outcome, pick, standing_still, third_attempt_s
+from loadtests.lab.measured import Measured
+from loadtests.lab.tests import synthetic
+from loadtests.lab.verdict import Prediction
+from loadtests.lab.watching import Watch, all_listed, left_out, logged, until
+
+
+class Arm:
+    """An arm that has run, or whose clock a test holds."""
+
+    name = "an arm"
+
+    def __init__(self, events=(), now_s=0.0):
+        self.events, self.now_s = list(events), now_s
+
+    def event(self, kind, what="", at_s=None):
+        self.events.append((self.now_s if at_s is None else at_s, kind, what))
+
+    def first(self, kind):
+        return next((t for t, found, _ in self.events if found == kind), None)
+
+
+def test_what_is_seen_first_becomes_an_event_of_its_own_moment():
+    arm, seen = Arm(now_s=3.0), threading.Event()
+    looks = iter([OSError("away"), False, True])
+
+    def look():
+        found = next(looks)
+        if isinstance(found, OSError):
+            raise found
+        if found:
+            seen.set()
+        return found
+
+    with Watch(arm, look, "it is there", period_s=0.001) as watch:
+        assert seen.wait(30)
+        until(lambda: watch.seen_s is not None, 30)
+        arm.now_s = 9.0
+    assert arm.events == [(3.0, "detected", "it is there")]
+    assert watch.after(1.0) == 2.0
+
+
+def test_what_is_never_seen_is_no_event():
+    arm = Arm()
+    with Watch(arm, lambda: False, "never", period_s=0.001) as watch:
+        pass
+    assert not arm.events
+    assert math.isnan(watch.after(0.0))
+
+
+def test_an_instance_is_left_out_when_nginx_has_no_server_of_its_port(tmp_path):
+    conf = tmp_path / "run" / "nginx" / "nginx.conf"
+    conf.parent.mkdir(parents=True)
+    conf.write_text("server 127.0.0.1:4001 weight=1;\nserver 127.0.0.1:40012 weight=1;\n")
+    system = SimpleNamespace(home=tmp_path)
+    assert not left_out(system, "catalog-127.0.0.1-4001")()
+    assert left_out(system, "catalog-127.0.0.1-4002")()
+    assert left_out(system, "catalog-127.0.0.1-400")()
+
+
+def test_only_what_is_logged_from_now_on_counts(tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "gateway-1.log").write_text(json.dumps({"event": "it fails"}) + "\n")
+    look = logged(SimpleNamespace(home=tmp_path), "gateway", "it fails")
+    with (logs / "gateway-1.log").open("a") as log:
+        log.write('no json\n["it fails"]\n{"event": "it works"}\n')
+    assert not look()
+    (logs / "gateway-2.log").write_text(json.dumps({"event": "it fails for /x"}) + "\n")
+    assert look()
+
+
+def test_one_that_is_named_does_not_count_as_listed():
+    system = SimpleNamespace(healthy=lambda service: ["a", "b", "c"])
+    assert all_listed(system, "catalog", 3)()
+    assert all_listed(system, "catalog", 2, without="c")()
+    assert not all_listed(system, "catalog", 3, without="c")()
+
+
+def test_patience_ends():
+    with pytest.raises(TimeoutError, match=r"not within 0\.05 s"):
+        until(lambda: False, 0.05)
+
+
+def test_the_bound_of_one_arrival_is_that_of_an_exponential_time():
+    assert third_attempt_s(1, 1, 10.0, sure=0.99) == pytest.approx(-math.log(0.01) / 10)
+    assert third_attempt_s(3, 3, 90.0) > 9 / 90
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_process_stands_still_inside_the_block_and_goes_on_after_it(sleeper):
+    state = psutil.Process(sleeper.pid).status
+    with pytest.raises(ZeroDivisionError), standing_still({"pid": sleeper.pid}):
+        until(lambda: state() == psutil.STATUS_STOPPED, 30)
+        raise ZeroDivisionError
+    until(lambda: state() != psutil.STATUS_STOPPED, 30)
+
+
+def test_a_process_is_killed_and_one_that_is_gone_is_no_error(sleeper):
+    kill_now({"pid": sleeper.pid})
+    assert sleeper.wait(30) == -signal.SIGKILL
+    kill_now({"pid": sleeper.pid})
+
+
+def test_the_replica_for_a_fault_is_a_healthy_one():
+    rows = [{"id": "c", "pid": 3, "health": "passing"}, {"id": "b", "pid": 2, "health": "passing"},
+            {"id": "a", "pid": 1, "health": "critical"}]  # fmt: skip
+    assert pick(SimpleNamespace(instances=lambda service: rows), "catalog")["id"] == "b"
+    with pytest.raises(LoadBroke, match="no instance of catalog"):
+        pick(SimpleNamespace(instances=lambda service: []), "catalog")
+
+
+def ran(step=None):
+    """A lab whose arm has just ended, with a fault that hurt for 2 s."""
+    samples = synthetic.samples(hurts_until=22.0)
+    measured = Measured("an arm", 1, samples, [], 2.0, synthetic.LAST_S)
+    lab = SimpleNamespace(measured=[measured], faults=[], checks=[])
+    events = [(synthetic.BEGIN_S, "fault_begin", ""), (20.5, "detected", ""), (synthetic.END_S, "fault_end", "")]
+    return lab, Arm(events)
+
+
+def test_the_fault_of_an_arm_is_noted_with_its_recovery():
+    lab, arm = ran()
+    found = outcome(lab, arm, "something breaks")
+    assert (found.fault.what, found.fault.detection_s, found.fault.recovery_s) == ("something breaks", 0.5, 2.0)
+    assert lab.faults == [found.fault.as_dict()]
+    assert arm.first("recovered") == 22.0
+    assert found.trace.recovered_s == 22.0
+
+
+def test_a_fault_can_be_judged_by_one_step():
+    (lab, arm), (again, other) = ran(), ran()
+    every, orders = outcome(lab, arm, "x"), outcome(again, other, "x", step="order")
+    assert 0 < orders.fault.failed < every.fault.failed
+    assert orders.fault.n_before < every.fault.n_before
+
+
+def test_an_arm_without_a_fault_cannot_be_judged():
+    lab, _ = ran()
+    with pytest.raises(LoadBroke, match="nothing was broken"):
+        outcome(lab, Arm(), "x")
+
+
+@pytest.mark.parametrize(("measured", "passed"), [(0.9, True), (1.1, False), (None, None)])
+def test_a_bound_is_kept_or_not_or_cannot_be_told(measured, passed):
+    lab, _ = ran()
+    at_most(lab, Prediction("within", 1.0, "s", "", "", {}, "", ""), measured)
+    assert (lab.checks[0].passed, lab.checks[0].predicted, lab.checks[0].high) == (passed, 1.0, 1.0)
+
+
+def test_tries_are_counted_from_the_gateways_log(tmp_path):
+    log = Path(tmp_path / "access.log")
+    before = json.dumps({"path": "/api/catalog/products", "upstream": "1.1.1.1:1"}) + "\n"
+    rows = [{"path": "/api/catalog/products", "upstream": "127.0.0.1:1, 127.0.0.1:2 : 127.0.0.1:1"},
+            {"path": "/api/catalog/products", "upstream": "127.0.0.1:1"},
+            {"path": "/healthz", "upstream": ""}]  # fmt: skip
+    log.write_text(before + "".join(json.dumps(row) + "\n" for row in rows) + '{"path": "/api/cat')
+    assert _tries(log, len(before)) == 2.0
+
+
+def test_every_experiment_asks_a_question_and_has_a_number_of_its_own():
+    found = experiments.every()
+    assert len({one.number for one in found}) == len(found)
+    for one in found:
+        assert one.question.endswith("?"), one.name
+        assert len(one.title) < 60, one.name

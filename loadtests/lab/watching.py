@@ -1,0 +1,121 @@
+"""Who notices a fault, and when: a look at the system from a thread of its own, while an arm goes on.
+
+with Watch(arm, left_out(lab.system, victim), "the gateway leaves it out"):
+    arm.wait(10)
+"""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import requests
+
+from loadtests.lab.target import ask
+
+if TYPE_CHECKING:
+    from loadtests.lab.laboratory import Arm
+    from loadtests.lab.system import System
+
+PERIOD_S = 0.02
+Look = Callable[[], bool]
+
+
+class Watch:
+    """From `__enter__` to `__exit__`; the first time that the look is true becomes an event of the arm."""
+
+    def __init__(self, arm: "Arm", look: Look, what: str, kind: str = "detected", period_s: float = PERIOD_S) -> None:
+        self._arm, self._look, self._what, self._kind, self._period_s = arm, look, what, kind, period_s
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.seen_s: float | None = None
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+        if self.seen_s is not None:
+            self._arm.event(self._kind, self._what, self.seen_s)
+
+    def after(self, begin_s: float) -> float:
+        """Seconds from a moment of the arm until it was seen; nan if it never was."""
+        return math.nan if self.seen_s is None else self.seen_s - begin_s
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._period_s):
+            # What is looked at may be away just now, or half written.
+            with suppress(OSError, ValueError, KeyError):
+                if self._look():
+                    self.seen_s = self._arm.now_s
+                    return
+
+
+def left_out(system: "System", instance: str) -> Look:
+    """Whether the gateway sends no request to this instance, by the configuration that nginx runs with."""
+    conf, address = system.home / "run" / "nginx" / "nginx.conf", f":{instance.rpartition('-')[2]} weight="
+    return lambda: address not in conf.read_text()
+
+
+def all_listed(system: "System", service: str, count: int, without: str = "") -> Look:
+    """Whether the registry lists so many healthy instances of a service; one that is named does not count."""
+    return lambda: len(set(system.healthy(service)) - {without}) == count
+
+
+def answers(system: "System") -> Look:
+    """Whether the registry answers at all."""
+
+    def look() -> bool:
+        with suppress(requests.RequestException):
+            return ask("GET", f"{system.registry}/v1/status/leader", timeout=1.0).ok
+        return False
+
+    return look
+
+
+def logged(system: "System", service: str, event: str) -> Look:
+    """Whether a replica of the service has logged an event that begins so, since now."""
+    files = {file: file.stat().st_size for file in (system.home / "logs").glob(f"{service}-*.log")}
+
+    def look() -> bool:
+        for file in (system.home / "logs").glob(f"{service}-*.log"):
+            with file.open("rb") as lines:
+                lines.seek(files.get(file, 0))
+                if any(_event(line).startswith(event) for line in lines):
+                    return True
+        return False
+
+    return look
+
+
+def _event(line: bytes) -> str:
+    with suppress(ValueError):
+        found = json.loads(line)
+        return str(found.get("event", "")) if isinstance(found, dict) else ""
+    return ""
+
+
+def counted(system: "System", service: str, metric: str) -> float:
+    """The sum of a metric over a service's healthy instances. metric: how its lines begin, labels and all."""
+    found = ask("GET", f"{system.registry}/v1/health/service/{service}?passing").json()
+    total = 0.0
+    for address in (f"http://{row['Service']['Address']}:{row['Service']['Port']}" for row in found):
+        lines = ask("GET", f"{address}/metrics").text.splitlines()
+        total += sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(metric))
+    return total
+
+
+def until(look: Look, within_s: float) -> float:
+    """Wait until the look is true; the seconds that it took. Raises TimeoutError."""
+    began = time.monotonic()
+    while time.monotonic() < began + within_s:
+        with suppress(OSError, ValueError, KeyError):
+            if look():
+                return time.monotonic() - began
+        time.sleep(PERIOD_S)
+    raise TimeoutError(f"not within {within_s:g} s")
