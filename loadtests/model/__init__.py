@@ -1,6 +1,6 @@
 """What performance ought to be, from numbers that were measured: formulas, and a simulation.
 
-Reading order: `laws` (what holds for any system) -> `queues` and `percentiles` (one station) -> `networks` and
+Reading order: `laws` (what holds for any system) -> `queues`, `percentiles` and `fluid` (one station) -> `networks` and
 `convolution` (many stations, a fixed number of customers) -> `scaling` and `fitting` (how throughput grows with
 replicas) -> `availability`, `retries`, `caching` (what fails, what multiplies load, what takes it away).
 

@@ -21,6 +21,7 @@ def same(printed, expected, tolerance):
     return all(float(one) == pytest.approx(float(other), rel=tolerance, abs=tolerance) for one, other in pairs)
 
 
+@pytest.mark.timeout(300)  # 20 s of simulations, longer where others use the processors
 def test_every_snippet_of_the_maths_prints_what_the_page_says(monkeypatch):
     monkeypatch.chdir(ROOT)
     names, page = {}, PAGE.read_text(encoding="utf-8")
