@@ -5,15 +5,18 @@ Each is a plain function on a `Shop`, and the name of its step in the samples is
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from loadtests.journeys import Shop, stay_signed_in, visit
 
 ORDERS_REMEMBERED = 100
+# The same seed makes the same choices, so of two runs the second would find the first one's answers in the caches.
+RUN = uuid.uuid4().hex[:8]
 
 
 def page(shop: Shop) -> None:
     """A page of the catalog that no cache has: nobody has asked with this argument before."""
-    path = f"/api/catalog/products?limit=20&visit={shop.rng.getrandbits(48)}"
+    path = f"/api/catalog/products?limit=20&visit={_unseen(shop)}"
     shop.request("GET", path, name="page", expect=b'"items"')
 
 
@@ -25,7 +28,7 @@ def product(shop: Shop) -> None:
 def fresh_product(shop: Shop) -> None:
     """A product that no cache has."""
     sku = _sku(shop)
-    path = f"/api/catalog/products/{sku}?visit={shop.rng.getrandbits(48)}"
+    path = f"/api/catalog/products/{sku}?visit={_unseen(shop)}"
     shop.request("GET", path, name="fresh_product", expect=sku.encode())
 
 
@@ -69,14 +72,37 @@ def charge(shop: Shop) -> None:
     shop.internal("payments", "POST", "/internal/charges", name="charge", json=body, expect=b"CAPTURED")
 
 
+def reserve(shop: Shop) -> None:
+    """Tell inventory that an order was placed, as orders does: it puts one piece aside. Nobody else hears of it."""
+    order_id = _key(shop)
+    data = {"order_id": order_id, "lines": [{"sku": _sku(shop), "quantity": 1, "price_cents": 100}]}
+    event = {
+        "specversion": "1.0", "id": order_id, "type": "order.placed", "source": "/laboratory", "subject": order_id,
+        "time": datetime.now(UTC).isoformat(), "data": data,
+    }  # fmt: skip
+    shop.internal("inventory", "POST", "/events", name="reserve", json=event)
+
+
+def direct_product(shop: Shop) -> None:
+    """A product from an instance of catalog that we pick ourselves, past the gateway."""
+    sku = _sku(shop)
+    path = f"/api/catalog/products/{sku}"
+    shop.internal("catalog", "GET", path, name="direct_product", expect=sku.encode())
+
+
 JOURNEYS: dict[str, Callable[[Shop], None]] = {
-    step.__name__: step for step in (visit, page, product, fresh_product, stock, look, payment, order, charge)
+    step.__name__: step
+    for step in (visit, page, product, fresh_product, stock, look, payment, order, charge, reserve, direct_product)
 }
 SIGNED_IN = {"visit", "look", "payment", "order"}
 
 
 def _sku(shop: Shop) -> str:
     return f"SOUK-{shop.rng.randrange(1, shop.skus + 1):06}"
+
+
+def _unseen(shop: Shop) -> str:
+    return f"{RUN}{shop.rng.getrandbits(48):x}"
 
 
 def _key(shop: Shop) -> str:

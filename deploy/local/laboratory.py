@@ -47,7 +47,7 @@ def run(
         print(f"souk: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        print("souk: interrupted before anything was measured", file=sys.stderr)
+        print("souk: interrupted", file=sys.stderr)
         return 3
     if len(chosen) > 1:
         console.print(_table(outcomes))

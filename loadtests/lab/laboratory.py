@@ -4,9 +4,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from loadtests.lab.arm import Arm
 from loadtests.lab.errors import LoadBroke
@@ -20,6 +20,7 @@ from loadtests.lab.verdict import Check, Prediction
 
 WARM_UP_S = 2.0
 Said = Callable[[str], None]
+T = TypeVar("T")
 
 
 class Lab:
@@ -32,6 +33,7 @@ class Lab:
         self._system, self.folder, self.seed, self.quick, self._repeats = system, folder, seed, quick, repeats
         self._said, self._host_may_be_full = said, host_may_be_full
         self._settings = dict(settings or {})
+        self._contexts = ExitStack()
         self.repeat = 1
         self.measured: list[Measured] = []
         self.predictions: list[Prediction] = []
@@ -48,6 +50,7 @@ class Lab:
         """The system, to be scaled and broken. Raises LoadBroke for one that is not ours."""
         if isinstance(self._system, Target):
             raise LoadBroke(f"{self._system.url} is not ours: nothing in it may be touched")
+        self._ready()
         return self._system
 
     @property
@@ -67,9 +70,25 @@ class Lab:
 
     def use(self, **settings: str) -> None:
         """Go on with a system that has these settings beside the experiment's; it is started again for that."""
-        self.say("starting the system with other settings" if settings else "starting the system")
-        self.system.restore()
-        self.system.up(self._settings | settings)
+        if isinstance(self._system, System):
+            self._system.restore()
+        self._settings |= settings
+        self._ready()
+
+    def _ready(self) -> System | Target:
+        """The system, which runs with the settings that are wanted from now on."""
+        if isinstance(self._system, System) and not self._system.runs_with(self._settings):
+            self.say("starting the system" + (" with settings of its own" if self._settings else ""))
+            self._system.up(self._settings)
+        return self._system
+
+    def enter(self, manager: AbstractContextManager[T]) -> T:
+        """Enter a context that ends with the experiment's run, before the system is put back."""
+        return self._contexts.enter_context(manager)
+
+    def leave(self) -> None:
+        """End what was entered."""
+        self._contexts.close()
 
     def say(self, what: str) -> None:
         self._said(what)
@@ -88,13 +107,13 @@ class Lab:
 
         The warm-up ends after `warm_up_s`, or later if MSER-5 asks for more, which looks at what was before a fault.
         """
-        self.say(f"{name}: signing customers in" if "order" in load.mix or "visit" in load.mix else name)
+        system = self._ready()
         partial = self.folder.partial(name, self.repeat)
-        generator = Generator(self._system, load, 1000 * self.seed + self.repeat, partial)
+        generator = Generator(system, load, 1000 * self.seed + self.repeat, partial)
         generator.start()
         self.say(name)
         arm = Arm(name, self.repeat, self.folder, generator.began, lambda: generator.runs)
-        monitor = Monitor(self._system.home, {"generator": generator.pid, "laboratory": os.getpid()})
+        monitor = Monitor(system.home, {"generator": generator.pid, "laboratory": os.getpid()})
         try:
             with monitor:
                 try:
@@ -107,9 +126,10 @@ class Lab:
 
     def watch(self, name: str, seconds: float) -> Measured:
         """An arm without a load: what is used anyhow."""
+        system = self._ready()
         self.say(name)
         arm = Arm(name, self.repeat, self.folder, time.monotonic(), lambda: True)
-        monitor = Monitor(self._system.home, {"laboratory": os.getpid()})
+        monitor = Monitor(system.home, {"laboratory": os.getpid()})
         try:
             with monitor:
                 arm.wait(seconds)
@@ -128,6 +148,7 @@ class Lab:
         late_ms = generator.about.get("late_p99_ms", math.nan) if generator is not None else 0.0
         found = Measured(arm.name, arm.repeat, samples, rows, warm_s, end_s, late_ms, self._host_may_be_full)
         self.measured.append(found)
+        self.extra[id(found)] = {"settings": dict(self._settings)}
 
     # ---- claiming and judging
 
@@ -146,6 +167,11 @@ class Lab:
     def check(self, made: Prediction, measured: float, within: float, unsure: str = "") -> Check:
         """Compare what came with what was predicted. within: the share that it may be off."""
         self.checks.append(Check.of_prediction(made, measured, within, unsure))
+        return self.checks[-1]
+
+    def show(self, made: Prediction, measured: float, why: str) -> Check:
+        """Put what came beside what was predicted, and judge nothing. why: the reason for that."""
+        self.checks.append(Check.of_interest(made, measured, why))
         return self.checks[-1]
 
     def require(

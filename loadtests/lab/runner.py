@@ -1,6 +1,7 @@
 """Running experiments: a system for them, a folder for each, a verdict; and everything put back, also after Ctrl-C."""
 
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -74,11 +75,9 @@ class Session:
         """One experiment from the prediction to the report."""
         self._refuse_what_cannot_be(experiment)
         folder = Folder.create(self.options.results, experiment.name)
-        try:
-            system = self._system_for(experiment)
-        except (CannotRun, KeyboardInterrupt):
-            _remove_empty(folder)
-            raise
+        if self._system is None:
+            self._system = System()
+        system = self._system
         quick = self.options.quick
         repeats = self.options.repeat or (REPEATS_QUICK if quick else experiment.repeats)
         settings = experiment.settings if isinstance(system, System) else {}
@@ -98,15 +97,6 @@ class Session:
         if self._system is None:
             self._system = Target(self.options.target)
 
-    def _system_for(self, experiment: Experiment) -> System | Target:
-        if isinstance(self._system, Target):
-            return self._system
-        if self._system is None:
-            self._system = System()
-        self.said("starting a system")
-        self._system.up(experiment.settings)
-        return self._system
-
 
 def _story(experiment: Experiment, lab: Lab, system: System | Target, about: dict[str, Any]) -> Outcome:
     """Predict, run, judge, audit, put back, write it down."""
@@ -119,6 +109,7 @@ def _story(experiment: Experiment, lab: Lab, system: System | Target, about: dic
                 lab.say("auditing")
                 audit = system.audit()
         finally:
+            lab.leave()
             if isinstance(system, System):
                 lab.say("putting the system back")
                 system.restore()
@@ -126,8 +117,16 @@ def _story(experiment: Experiment, lab: Lab, system: System | Target, about: dic
         experiment.judge(lab)
     except KeyboardInterrupt:
         broken = INTERRUPTED
+    except CannotRun as error:
+        if not lab.measured:
+            _remove_empty(lab.folder)
+            raise
+        broken = str(error)
     except LoadBroke as error:
         broken = str(error)
+    except Exception as error:  # one that is wrong must not keep the others from running
+        broken = f"{type(error).__name__}: {error}"
+        (lab.folder.path / "traceback.txt").write_text(traceback.format_exc())
     limits = [(found.arm, found.limit) for found in lab.measured if found.limit]
     verdict, why = ("inconclusive", broken) if broken else decide(lab.checks, limits, audit)
     summary = {

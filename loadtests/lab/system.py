@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ from loadtests.lab.target import ask
 
 SOUK = Path(sys.executable).with_name("souk")
 PATIENCE_S = 240
+RELOAD_S = 2.0
 BANK = {"latency_ms": 0, "failure_rate": 0.0, "decline_rate": 0.0, "away": False, "answer_after_ms": 0}
 # What the caller's shell says about its own system would lead ours astray.
 NOT_OURS = ("DISCOVERY_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "PORT")
@@ -55,9 +57,12 @@ class System:
 
     # ---- its life
 
+    def runs_with(self, settings: Mapping[str, str]) -> bool:
+        return self.settings == dict(settings)
+
     def up(self, settings: Mapping[str, str]) -> None:
         """Start it with these environment variables, if it does not run with the very same already."""
-        if self.settings == dict(settings):
+        if self.runs_with(settings):
             return
         if self.settings is not None:
             self.down()
@@ -103,6 +108,21 @@ class System:
         """A live setting, such as `gateway/cache`, `off`."""
         self._keys.add(key)
         self._run("set", key, value)
+
+    def balance(self, service: str, strategy: str) -> None:
+        """How the gateway spreads a service's requests; returns when its nginx goes by it."""
+        file, before = self.home / "run" / "nginx" / "nginx.conf", self._reloads()
+        conf = file.read_text()
+        self.set(f"gateway/balancing/{service}", strategy)
+        deadline = time.monotonic() + RELOAD_S
+        # What is in force already reloads nothing.
+        while self._reloads() == before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if file.read_text() == conf and strategy != "round_robin":
+            raise LoadBroke(f"the gateway does not take {strategy!r} for {service}")
+
+    def _reloads(self) -> int:
+        return int(json.loads((self.home / "run" / "nginx" / "reloads.json").read_text())["reloads"])
 
     def restart(self, service: str) -> None:
         self._run("restart", service)

@@ -54,6 +54,16 @@ class Check:
         return cls(made.name, made.value, measured, low, high, made.unit, tolerance, error, passed, why)
 
     @classmethod
+    def of_interest(cls, made: Prediction, measured: float, why: str) -> "Check":
+        """Both figures side by side, without a judgement. why: what keeps one from judging, or what it is for."""
+        error = measured / made.value - 1 if made.value else math.nan
+        return cls(made.name, made.value, measured, None, None, made.unit, None, error, None, why)
+
+    @property
+    def only_shown(self) -> bool:
+        return self.predicted is not None and self.tolerance is None
+
+    @classmethod
     def of_bounds(
         cls, name: str, measured: float, low: float | None, high: float | None, unit: str, why: str
     ) -> "Check":
@@ -83,7 +93,8 @@ def decide(
     """
     limited = dict.fromkeys(f"the {who} in {arm!r}" for arm, who in limits)
     wrong = [f"{check.name}: {check.why}" for check in checks if check.passed is False]
-    unknown = [f"{check.name}: {check.why}" for check in checks if check.passed is None]
+    judged = [check for check in checks if not check.only_shown]
+    unknown = [f"{check.name}: {check.why}" for check in judged if check.passed is None]
     clean, findings = (True, [""]) if audit is None else (audit["clean"], audit["findings"] or [""])
     reasons: list[tuple[bool, Verdict, str]] = [
         (clean is False, "fail", f"the audit found broken promises: {findings[0]}"),
@@ -91,10 +102,10 @@ def decide(
         (bool(wrong), "fail", _few(wrong)),
         (clean is None, "inconclusive", f"the audit could not be made: {findings[0]}"),
         (bool(unknown), "inconclusive", _few(unknown)),
-        (not checks, "inconclusive", "nothing was checked"),
+        (not judged, "inconclusive", "nothing was checked"),
     ]
     return next(
-        ((verdict, why) for holds, verdict, why in reasons if holds), ("pass", f"all {len(checks)} checks passed")
+        ((verdict, why) for holds, verdict, why in reasons if holds), ("pass", f"all {len(judged)} checks passed")
     )
 
 
