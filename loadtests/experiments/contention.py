@@ -31,14 +31,14 @@ AMDAHL = "Amdahl, AFIPS 1967: what is done under one lock is done one after the 
 @contextmanager
 def slow_database(lab: Lab) -> Iterator[None]:
     """Inventory on a PostgreSQL whose commits take COMMIT_MS, and of whose events nobody hears."""
+    slow = {"fsync": "on", "commit_delay": str(1000 * COMMIT_MS), "commit_siblings": "0"}
     try:
-        with own_server(fsync="on", commit_delay=str(1000 * COMMIT_MS), commit_siblings="0") as server:
-            with postgres_database(server) as url:
-                lab.use(INVENTORY__DATABASE_URL=url, INVENTORY__THREADS=str(THREADS), INVENTORY__EVENT_ROUTES="{}")
-                try:
-                    yield
-                finally:
-                    lab.system.down()
+        with own_server(**slow) as server, postgres_database(server) as url:
+            lab.use(INVENTORY__DATABASE_URL=url, INVENTORY__THREADS=str(THREADS), INVENTORY__EVENT_ROUTES="{}")
+            try:
+                yield
+            finally:
+                lab.system.down()
     except NoPostgres as error:
         raise LoadBroke(str(error)) from None
 
