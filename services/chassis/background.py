@@ -7,11 +7,15 @@ that is forked: threads do not survive a fork.
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
 
 from flask import Flask
 
 from chassis.telemetry import log
+
+_OVER = object()
 
 
 class Background(Protocol):
@@ -73,3 +77,49 @@ class Periodic:
                 self._changed.wait(left)
             self._due_at = time.monotonic() + self.interval_s
             return not self._stopping
+
+
+class Crew:
+    """So many threads that do `work` with what they are given, first come, first served.
+
+    A ThreadPoolExecutor makes a future of each item, and takes three locks for it; nobody here would look at one.
+    """
+
+    def __init__(self, name: str, count: int, work: Callable[[Any], object]) -> None:
+        self._name, self._count, self._work = name, count, work
+        self._items: SimpleQueue[Any] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def works(self) -> bool:
+        """Whether it has been started, and not been stopped."""
+        return bool(self._threads)
+
+    def start(self) -> None:
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{self._name}-{number}", daemon=True)
+            for number in range(self._count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def give(self, item: object) -> None:
+        self._items.put(item)
+
+    def stop(self) -> None:
+        """What is under way is finished; what nobody has begun is left."""
+        threads, self._threads = self._threads, []
+        with suppress(Empty):
+            while True:
+                self._items.get_nowait()
+        for _ in threads:
+            self._items.put(_OVER)
+        for thread in threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while (item := self._items.get()) is not _OVER:
+            try:
+                self._work(item)
+            except Exception:
+                log.exception("background work failed", work=self._name)

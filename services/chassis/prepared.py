@@ -6,6 +6,7 @@ for an IN. For what runs seldom it is not worth it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, PoolProxiedConnection
@@ -29,9 +30,9 @@ class Prepared:
     def rows(self, unit: Unit, values: Values) -> list[Row]:
         """All rows, by the names of their columns."""
         driver, made = self._for(unit, values)
-        cursor = driver.cursor()
-        cursor.execute(made.sql, made.bind(values))
-        return made.read(cursor)
+        with _cursor(driver) as cursor:
+            cursor.execute(made.sql, made.bind(values))
+            return made.read(cursor)
 
     def row(self, unit: Unit, values: Values) -> Row | None:
         """The first row, or None."""
@@ -40,14 +41,15 @@ class Prepared:
     def run(self, unit: Unit, values: Values) -> int:
         """How many rows it has changed."""
         driver, made = self._for(unit, values)
-        cursor = driver.cursor()
-        cursor.execute(made.sql, made.bind(values))
-        return cursor.rowcount
+        with _cursor(driver) as cursor:
+            cursor.execute(made.sql, made.bind(values))
+            return int(cursor.rowcount)
 
     def run_all(self, unit: Unit, several: Sequence[Values]) -> None:
         """Once for each of `several`, which all have the same names."""
         driver, made = self._for(unit, several[0])
-        driver.cursor().executemany(made.sql, [made.bind(values) for values in several])
+        with _cursor(driver) as cursor:
+            cursor.executemany(made.sql, [made.bind(values) for values in several])
 
     def _for(self, unit: Unit, values: Values) -> tuple[PoolProxiedConnection, "_Made"]:
         driver = unit.connection if isinstance(unit, Connection) else unit
@@ -56,6 +58,13 @@ class Prepared:
         if made is None:
             made = self._made[key] = _Made(self._statement, dialect, list(values))
         return driver, made
+
+
+def _cursor(driver: PoolProxiedConnection) -> AbstractContextManager[Any]:
+    """Closed at once. One that lives on in the traceback of its exception is closed by whatever thread collects that,
+    which then waits for the connection, and for the lock for which its next user may be waiting.
+    """
+    return closing(driver.cursor())
 
 
 class _Made:

@@ -13,8 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +23,7 @@ from prometheus_client import Counter as Metric
 from sqlalchemy import Integer, PoolProxiedConnection, bindparam, exists, or_, select, update
 
 from chassis import faults
-from chassis.background import Periodic, add_background
+from chassis.background import Crew, Periodic, add_background
 from chassis.calls import Calls
 from chassis.database import Database, UtcDateTime
 from chassis.errors import Problem
@@ -40,7 +39,7 @@ SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom me
 IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
 LOOK_EVERY_S = 0.5
 MAX_BACK_OFF_S = 2.0
-RECORD_WITHIN_S = 0.25  # outcomes that come close together share one transaction; well before their claims end
+RECORD_EVERY_S = 0.25  # outcomes that come close together share one transaction; well before their claims end
 RECORD_SOON_S = 0.05  # while more is due than could be claimed at once
 
 DELIVERIES = Metric("souk_deliveries_total", "Event deliveries by outcome", ["service", "subscriber", "outcome"])
@@ -108,15 +107,15 @@ class Relay:
         self._in_flight_lock = threading.Lock()
         self._absent_until: dict[str, float] = {}
         self._absences: Counter[str] = Counter()
-        self._periodic = Periodic("relay", LOOK_EVERY_S, self.round)
-        self._pool: ThreadPoolExecutor | None = None
+        self._periodic = Periodic("relay", RECORD_EVERY_S, self.round)
+        self._senders = Crew("relay", IN_FLIGHT * len(self._subscribers), self._send_and_report)
         self._backlog = False  # the last round may have left something that was due
         self._look_at = 0.0  # when the outbox is to be looked into again
         self._followers = False  # something waits until what is before it in its stream is recorded as sent
 
     def start(self) -> None:
         if self._subscribers:
-            self._pool = ThreadPoolExecutor(IN_FLIGHT * len(self._subscribers), thread_name_prefix="relay")
+            self._senders.start()
             self._periodic.start()
 
     def wake(self) -> None:
@@ -134,14 +133,11 @@ class Relay:
         self._submit(claimed)
         if waiting:
             self._followers = True
-            self._periodic.wake(within_s=RECORD_WITHIN_S)
 
     def stop(self) -> None:
         self._periodic.stop()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-            self.record_outcomes()
+        self._senders.stop()  # what nobody has begun is claimed for two seconds, and then another replica's
+        self.record_outcomes()
 
     def round(self) -> bool:
         """Record, claim, hand to the senders. True when there may be more to do at once."""
@@ -168,7 +164,7 @@ class Relay:
         with self._in_flight_lock:
             free = self._in_flight[subscriber] < IN_FLIGHT
             present = self._absent_until.get(subscriber, 0) <= time.monotonic()
-        return free and present and self._pool is not None
+        return free and present and self._senders.works
 
     def _due(self) -> list[str]:
         """The subscribers for whom something is due, and to whom it can be sent. Looks without the write lock.
@@ -194,14 +190,10 @@ class Relay:
     # --- sending
 
     def _submit(self, claimed: list[Delivery]) -> None:
-        pool = self._pool
-        if pool is None:  # it stops: the claims end by themselves, and then another replica sends
-            return
         for delivery in claimed:
             with self._in_flight_lock:
                 self._in_flight[delivery.subscriber] += 1
-            with suppress(RuntimeError):  # shut down just now
-                pool.submit(self._send_and_report, delivery)
+            self._senders.give(delivery)
 
     def _send_and_report(self, delivery: Delivery) -> None:
         faults.point("outbox.claimed")
@@ -213,7 +205,8 @@ class Relay:
         self._outcomes.put(outcome)
         label = "sent" if outcome.sent else "failed"
         DELIVERIES.labels(self.service, delivery.subscriber, label).inc()
-        self._periodic.wake(within_s=RECORD_SOON_S if self._backlog else RECORD_WITHIN_S)
+        if self._backlog:
+            self._periodic.wake(within_s=RECORD_SOON_S)
 
     def _send_if_claimed(self, delivery: Delivery) -> Outcome | None:
         """None: it has waited here until its claim was over, so that somebody else may send it. Under too much load a

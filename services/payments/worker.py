@@ -5,12 +5,10 @@ A slow bank holds these threads and no others, so events are taken in and health
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 
 from chassis import faults
-from chassis.background import Periodic
+from chassis.background import Crew, Periodic
 from chassis.database import Database
 from chassis.telemetry import log
 from chassis.trace import current_trace, parse_traceparent
@@ -34,23 +32,21 @@ class Workers:
         self._busy = self._failures = 0
         self._more = False  # there may be something to settle for which there was no place
         self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+        self._crew = Crew("payment", count, self._work)
         self._periodic = Periodic("payments", LOOK_EVERY_S, self.look)
         self.wake = self._periodic.wake
 
     def start(self) -> None:
-        self._pool = ThreadPoolExecutor(self.count, thread_name_prefix="payment")
+        self._crew.start()
         self._periodic.start()
 
     def stop(self) -> None:
         """Let the questions under way end; what is not settled then is claimed anew by whoever comes next."""
         self._periodic.stop()
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        self._crew.stop()
 
     def look(self) -> None:
         """Claim no more than can be asked about at once: a claim that waits for a thread runs out."""
-        assert self._pool is not None
         with self._lock:
             places = (1 if self._in_trouble() else self.count) - self._busy
         if places <= 0:
@@ -62,18 +58,17 @@ class Workers:
 
     def claim(self, now: datetime) -> Claim | None:
         """The claim under which a new payment is written for a worker that is free; None when none is."""
-        is_free = self._pool is not None and self._busy < self.count and not self._in_trouble()
+        is_free = self._crew.works and self._busy < self.count and not self._in_trouble()
         return new_claim(now, self.claim_s) if is_free else None
 
     def take(self, job: Job) -> None:
         """Settle a payment that was claimed just now."""
         with self._lock:
             self._busy += 1
-        assert self._pool is not None
-        with suppress(RuntimeError):  # it stops: the claim ends by itself, and then another replica settles it
-            self._pool.submit(self._work, job, time.monotonic() + self.claim_s)
+        self._crew.give((job, time.monotonic() + self.claim_s))
 
-    def _work(self, job: Job, claim_ends: float) -> None:
+    def _work(self, given: tuple[Job, float]) -> None:
+        job, claim_ends = given
         current_trace.set(parse_traceparent(job.traceparent or ""))
         try:
             if time.monotonic() < claim_ends:  # else it has waited too long: somebody else may have it by now
