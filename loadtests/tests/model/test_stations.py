@@ -70,6 +70,21 @@ def test_a_process_runs_one_thread_at_a_time():
     assert replica.cpu_s == 2
 
 
+def test_a_burst_on_an_idle_machine_takes_longer():
+    env, log = Environment(), []
+    host = Host(env, cores=2)
+    replicas = [Replica(env, host, {"threads": 1}, cold=0.5) for _ in range(2)]
+
+    def compute(replica, name):
+        yield from replica.burst(1)
+        log.append((name, env.now))
+
+    for replica, name in zip(replicas, "ab", strict=True):
+        env.process(compute(replica, name))
+    env.run()
+    assert log == [("b", 1), ("a", 1.5)]  # the first woke the machine
+
+
 def test_what_was_on_a_lost_machine_is_lost_and_it_comes_back_empty():
     env, log = Environment(), []
     host = Host(env, cores=1)
