@@ -9,6 +9,7 @@ from loadtests.lab.watching import Watch, all_listed, left_out
 
 RATE, REPLICAS = 120.0, 3
 TRY_S, ATTEMPTS = 0.7, 3  # how long the gateway waits for one of several; how many in a row, gateway/README.md
+PLACES = 16  # requests at one instance of eight threads, CONNECTIONS_PER_THREAD
 LOOK_S, CHECK_S = 0.1, 0.1  # how often the gateway judges; how long nginx checks a configuration
 LIVENESS_S, STARTS_WITHIN_S = 2.0, 4.0  # deploy/local/README.md: one that is silent for so long is replaced
 ARM = "one of three hangs"
@@ -31,11 +32,13 @@ class ReplicaHung(Experiment):
             tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + t_{try} + t_\ell + t_c",
             source="Kleinrock, Queueing Systems I, 1975, section 2.4; gateway/outliers.py", **values,
         )  # fmt: skip
-        mean_s = ATTEMPTS * REPLICAS / RATE + TRY_S + LOOK_S / 2 + CHECK_S
+        share, after_s = RATE / REPLICAS, ATTEMPTS * REPLICAS / RATE + LOOK_S / 2 + CHECK_S
         self.slow = lab.predict(
-            "requests that wait for a try", RATE / REPLICAS * mean_s, "requests",
-            formula="rate / n * (k n / rate + try + look / 2 + check)", tex=r"N = \frac{\lambda}{n} \bar t",
-            source="whatever comes to it by turns until it is left out", **values,
+            "requests that wait for a try", min(PLACES, share * TRY_S) + share * after_s, "requests",
+            formula="min(places, rate / n * try) + rate / n * (k n / rate + look / 2 + check)",
+            tex=r"N = \min\left(m,\ \frac{\lambda}{n} t_{try}\right) + \frac{\lambda}{n}\,\bar t",
+            source="what comes by turns until it is left out; no more at once than it has places for",
+            m=(PLACES, "places"), t=(after_s, "s after the first try has run out"), **values,
         )  # fmt: skip
         self.p99 = lab.predict(
             "p99 during the fault", 1000 * TRY_S, "ms", formula="one try, since more than 1 % wait for one",
