@@ -3,7 +3,7 @@
 from math import ceil
 
 from loadtests.lab.experiment import Experiment
-from loadtests.lab.failing import Outcome, at_most, draw, outcome, pick, standing_still
+from loadtests.lab.failing import Outcome, arrivals_s, at_most, draw, outcome, pick, standing_still
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.watching import Watch, counted
@@ -32,10 +32,11 @@ class BankAway(Experiment):
             tex=r"X \le \frac{N}{W}", N=(PLACES, "places"), W=(SHED_S, "s"),
             source="Little's law: charges need more threads than there are, so whoever is served has waited until W",
         )  # fmt: skip
-        opens_s = THREADS / CHARGES + ceil(FAILS / THREADS) * TIMEOUT_S
+        opens_s = arrivals_s(THREADS, 1, CHARGES) + ceil(FAILS / THREADS) * TIMEOUT_S
         self.opened = lab.predict(
-            "the breaker opens within", opens_s, "s", formula="c / charges + ceil(fails / c) * timeout",
-            tex=r"t = \frac{c}{\lambda_c} + \left\lceil \frac{f}{c} \right\rceil t_{out}",
+            "the breaker opens within", opens_s, "s",
+            formula="99 % of the Erlang time of the c-th charge + ceil(fails / c) * timeout",
+            tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(c,\,\lambda_c)}(0.99) + \lceil f / c \rceil\, t_{out}",
             source="c at a time run into the time-out; services/chassis/resilience.py",
             fails=(FAILS, "failures in a row"), **values,
         )  # fmt: skip

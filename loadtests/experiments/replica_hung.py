@@ -1,7 +1,7 @@
 """One of three replicas of catalog stands still: the kernel accepts for it, and nobody answers."""
 
 from loadtests.lab.experiment import Experiment
-from loadtests.lab.failing import at_most, draw, none_fails, outcome, pick, replicas, standing_still, third_attempt_s
+from loadtests.lab.failing import arrivals_s, at_most, draw, none_fails, outcome, pick, replicas, standing_still
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.statistics import percentile
@@ -24,7 +24,7 @@ class ReplicaHung(Experiment):
 
     def predict(self, lab: Lab) -> None:
         replicas(lab, catalog=REPLICAS)
-        third_s = third_attempt_s(ATTEMPTS, REPLICAS, RATE)
+        third_s = arrivals_s(ATTEMPTS, REPLICAS, RATE)
         values = {"k": (ATTEMPTS, "attempts"), "n": (REPLICAS, "replicas"), "rate": (RATE, "1/s"), "try": (TRY_S, "s")}
         self.noticed = lab.predict(
             "the gateway leaves it out within", third_s + TRY_S + LOOK_S + CHECK_S, "s",

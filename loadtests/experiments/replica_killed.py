@@ -1,7 +1,7 @@
 """One of three replicas of catalog dies at once, under load: who notices, and when is everything as before?"""
 
 from loadtests.lab.experiment import Experiment
-from loadtests.lab.failing import at_most, draw, kill_now, none_fails, outcome, pick, replicas, third_attempt_s
+from loadtests.lab.failing import arrivals_s, at_most, draw, kill_now, none_fails, outcome, pick, replicas
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.watching import Watch, all_listed, left_out
@@ -30,7 +30,7 @@ class ReplicaKilled(Experiment):
             p=(0, "share of replicas that are down, once one is avoided"),
         )  # fmt: skip
         self.noticed = lab.predict(
-            "the gateway leaves it out within", third_attempt_s(ATTEMPTS, REPLICAS, READS) + LOOK_S + CHECK_S, "s",
+            "the gateway leaves it out within", arrivals_s(ATTEMPTS, REPLICAS, READS) + LOOK_S + CHECK_S, "s",
             formula="99 % of the Erlang time of the k n-th read, one look and one check of the configuration",
             tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + t_\ell + t_c",
             source="Kleinrock, Queueing Systems I, 1975, section 2.4; gateway/outliers.py",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from loadtests.lab.experiment import Experiment
-from loadtests.lab.failing import Outcome, at_most, draw, none_fails, outcome, pick, replicas, third_attempt_s
+from loadtests.lab.failing import Outcome, arrivals_s, at_most, draw, none_fails, outcome, pick, replicas
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.statistics import percentile
@@ -34,7 +34,7 @@ class ReplicaSlow(Experiment):
             f"share of slow requests, {OFF}", 1 / REPLICAS, "", formula="1 / n", tex=r"\frac{1}{n}",
             source="round robin sends each replica as much", n=(REPLICAS, "replicas"),
         )  # fmt: skip
-        bound_s = third_attempt_s(READS, REPLICAS, RATE) + SLOW_MS / 1000 + LOOK_S + CHECK_S
+        bound_s = arrivals_s(READS, REPLICAS, RATE) + SLOW_MS / 1000 + LOOK_S + CHECK_S
         self.noticed = lab.predict(
             f"{ON}: within", bound_s, "s",
             formula="99 % of the Erlang time of the k n-th read, its answer, one look, one check of the configuration",

@@ -72,7 +72,7 @@ def none_fails(lab: "Lab", found: Outcome) -> None:
     lab.require(f"failed requests, {found.fault.arm}", float(found.fault.failed), at_most=0, unit="requests")
 
 
-def third_attempt_s(attempts: int, replicas: int, rate: float, sure: float = 0.99) -> float:
+def arrivals_s(attempts: int, replicas: int, rate: float, sure: float = 0.99) -> float:
     """When so many requests have come to one of the replicas, in so many of all cases (s).
 
     They come to the service as a Poisson stream, and to each replica by turns; so the k-th at one of n is the k n-th
