@@ -19,7 +19,6 @@ class AllKilled(Experiment):
     number = 16
     title = "Everything is killed at once"
     question = "All processes die in the middle of orders: when does the shop serve again, and is any order lost?"
-    settings = {"CACHE_SECONDS": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

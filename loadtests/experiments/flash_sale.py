@@ -22,7 +22,6 @@ class FlashSale(Experiment):
     question = (
         "Twice as many orders come as there are pieces: is one sold twice, and is one left although somebody wanted it?"
     )
-    settings = {"CACHE_SECONDS": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

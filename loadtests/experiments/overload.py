@@ -24,7 +24,7 @@ class Overload(Experiment):
     number = 15
     title = "Overload"
     question = "More than twice as much comes as can be served: is it better to let all wait, or to turn some away?"
-    settings = {"CACHE_SECONDS": "0"} | NEVER
+    settings = NEVER
     audited = True
 
     def predict(self, lab: Lab) -> None:
@@ -60,7 +60,7 @@ class Overload(Experiment):
             arm.wait_until(begin_s)
             with arm.fault(f"{PEAK:g} requests a second come"):
                 arm.wait_until(begin_s + self.last_s)
-            arm.wait(lab.seconds(40, 10))
+            arm.wait(lab.seconds(40, 8))
         refused = lab.measured[-1].requests
         first = refused.scheduled_s[(refused.status == 503) & (refused.scheduled_s >= begin_s)]
         if first.size and name == ON:

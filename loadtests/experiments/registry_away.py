@@ -20,7 +20,6 @@ class RegistryAway(Experiment):
     question = (
         "The registry is gone, and comes back knowing nobody: does a request fail, and when are all listed again?"
     )
-    settings = {"CACHE_SECONDS": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

@@ -19,7 +19,6 @@ class ReplicaHung(Experiment):
     number = 9
     title = "A replica hangs"
     question = "One of three replicas of catalog hangs: how many requests wait for it, how long, and who ends it?"
-    settings = {"CACHE_SECONDS": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

@@ -19,7 +19,6 @@ class ReplicaKilled(Experiment):
     question = (
         "One of three replicas of catalog is killed under load: does a request fail, and when are there three again?"
     )
-    settings = {"CACHE_SECONDS": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from loadtests.lab.experiment import Experiment
-from loadtests.lab.failing import Outcome, arrivals_s, at_most, draw, none_fails, outcome, pick, replicas
+from loadtests.lab.failing import Outcome, arrivals_s, at_most, draw, none_fails, outcome, pick, replicas, slowed
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.statistics import percentile
@@ -21,7 +21,7 @@ class ReplicaSlow(Experiment):
     title = "A replica is slow"
     question = "One of three replicas takes 200 ms longer: what is it worth to leave it out?"
     # Twice the threads, so that what is slow is the replica and not a queue before it.
-    settings = {"CACHE_SECONDS": "0", "CATALOG__THREADS": "16", "EJECTION_S": "0"}
+    settings = {"CATALOG__THREADS": "16", "EJECTION_S": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:
@@ -50,14 +50,16 @@ class ReplicaSlow(Experiment):
 
     def _arm(self, lab: Lab, name: str) -> Outcome:
         replicas(lab, catalog=REPLICAS)
-        victim = pick(lab.system, "catalog")["id"]
+        row = pick(lab.system, "catalog")
+        victim = row["id"]
         with lab.arm(name, Open(RATE, {"page": 1})) as arm:
             arm.wait(lab.seconds(30, 7))
-            with Watch(arm, left_out(lab.system, victim), "the gateway leaves it out"):
-                lab.system.fault("catalog", "delay", instance=victim, ms=SLOW_MS)
-                with arm.fault(f"{victim} is {SLOW_MS} ms slower"):
-                    arm.wait(lab.seconds(20, 6))
-                    lab.system.fault("catalog", "off")
+            with (
+                Watch(arm, left_out(lab.system, victim), "the gateway leaves it out"),
+                arm.fault(f"{victim} is {SLOW_MS} ms slower"),
+                slowed(lab.system, row, SLOW_MS),
+            ):
+                arm.wait(lab.seconds(20, 6))
             arm.wait(lab.seconds(30, 6))
         return outcome(lab, arm, f"{victim} is {SLOW_MS} ms slower", victim=victim)
 

@@ -30,7 +30,7 @@ class RetryStorm(Experiment):
         "A peak of four seconds is over: do retries keep the system down, and does a budget for them bring it back?"
     )
     # Nothing else protects: neither places at the gateway nor shedding, so that it is the budget that is judged.
-    settings = {"CACHE_SECONDS": "0", "CONNECTIONS_PER_THREAD": "0", "SHED_AFTER_MS": "0", "TRY_BUDGET": "0"}
+    settings = {"CONNECTIONS_PER_THREAD": "0", "SHED_AFTER_MS": "0", "TRY_BUDGET": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

@@ -18,7 +18,6 @@ class RollingRestart(Experiment):
     question = (
         "All three replicas of catalog are replaced, one after the other: who notices, and how long does it take?"
     )
-    settings = {"CACHE_SECONDS": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from loadtests.lab.errors import LoadBroke
 from loadtests.lab.plots import Trace, failure_timeline
 from loadtests.lab.recovery import Fault, judge_fault
+from loadtests.lab.target import ask
 from loadtests.lab.verdict import Check, Prediction
 from loadtests.lab.watching import all_listed, until
+from loadtests.neighbours import ISSUER
 
 if TYPE_CHECKING:
     from loadtests.lab.laboratory import Arm, Lab
@@ -105,6 +107,22 @@ def kill_now(row: Mapping[str, Any]) -> None:
     """SIGKILL to the whole process group of a row of `souk status`."""
     with suppress(ProcessLookupError):
         os.killpg(row["pid"], signal.SIGKILL)
+
+
+@contextmanager
+def slowed(system: "System", row: Mapping[str, Any], ms: int) -> Iterator[None]:
+    """Each request to this instance takes so much longer, from now to the end of the block, as `souk fault` does it."""
+    from chassis.service_tokens import ServiceTokens
+
+    url = f"http://{row['address']}:{row['port']}/internal/faults"
+    signed = {"Authorization": f"Bearer {ServiceTokens(ISSUER, system.keys).sign(row['service'])}"}
+    try:
+        if not ask("PUT", url, json={"name": "delay", "ms": ms}, headers=signed).ok:
+            raise LoadBroke(f"{row['id']} cannot be slowed")
+        yield
+    finally:
+        with suppress(OSError):  # it may be gone, and its fault with it
+            ask("DELETE", url, headers=signed)
 
 
 @contextmanager

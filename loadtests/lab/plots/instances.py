@@ -29,15 +29,17 @@ def draw_instances(axis: "Axes", trace: "Trace", arm: str, service: str | None) 
     for (name, rates), colour, hatch in zip(found.items(), COLOURS, HATCHES, strict=False):
         axis.stairs(
             below + rates, bins - trace.begin_s, baseline=below, fill=True, facecolor=colour, edgecolor="white",
-            linewidth=0.5, hatch=hatch, label=short(name),
+            linewidth=0.5, hatch=hatch, label=short(name, service),
         )  # fmt: skip
         below = below + rates
-    axis.set(title=f"Served by{f' ({arm})' if arm else ''}", ylim=(0, None))
+    axis.set(title=f"{service or 'Served'}, {arm}" if arm else f"Served by {service or 'whom'}", ylim=(0, None))
     if found:
         legend_above(axis, columns=3)
 
 
-def short(instance: str) -> str:
-    """`catalog-127.0.0.1-40123` -> `catalog 40123`: the host is the same for all of them."""
+def short(instance: str, service: str | None = None) -> str:
+    """`catalog-127.0.0.1-40123` -> `catalog 40123`, or `40123` where the service is known: the host is one for all."""
     parts = instance.split("-")
-    return f"{parts[0]} {parts[-1]}" if len(parts) > 2 else instance
+    if len(parts) < 3:
+        return instance
+    return parts[-1] if service else f"{parts[0]} {parts[-1]}"

@@ -5,6 +5,7 @@ import math
 import signal
 import subprocess
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import pytest
 from loadtests.experiments.retry_storm import _tries
 from loadtests.lab import experiment as experiments
 from loadtests.lab.errors import LoadBroke
-from loadtests.lab.failing import arrivals_s, at_most, kill_now, outcome, pick, standing_still
+from loadtests.lab.failing import arrivals_s, at_most, kill_now, outcome, pick, slowed, standing_still
 from loadtests.lab.measured import Measured
 from loadtests.lab.tests import synthetic
 from loadtests.lab.verdict import Prediction
@@ -123,6 +124,39 @@ def test_a_process_is_killed_and_one_that_is_gone_is_no_error(sleeper):
     kill_now({"pid": sleeper.pid})
     assert sleeper.wait(30) == -signal.SIGKILL
     kill_now({"pid": sleeper.pid})
+
+
+def test_an_instance_is_slow_inside_the_block_and_is_asked_with_a_token(tmp_path):
+    heard = []
+
+    class Instance(BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(json.loads(body))
+
+        def do_DELETE(self):
+            self.answer("off")
+
+        def answer(self, what):
+            heard.append((self.path, what, self.headers["Authorization"].split(".")[0]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    keys = tmp_path / "service.keys"
+    keys.write_text("k" * 40 + "\n")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Instance) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        row = {"id": "c", "service": "catalog", "address": "127.0.0.1", "port": server.server_address[1]}
+        with pytest.raises(ZeroDivisionError), slowed(SimpleNamespace(keys=keys), row, 200):
+            assert [what for _, what, _ in heard] == [{"name": "delay", "ms": 200}]
+            raise ZeroDivisionError
+        server.shutdown()
+    assert [what for _, what, _ in heard] == [{"name": "delay", "ms": 200}, "off"]
+    assert {path for path, *_ in heard} == {"/internal/faults"}
+    assert all(token.startswith("Bearer ey") for *_, token in heard)
 
 
 def test_the_replica_for_a_fault_is_a_healthy_one():
