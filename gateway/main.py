@@ -112,7 +112,7 @@ class Gateway:
         self.retry_at = None if self.configuration.text == text else time.monotonic() + RETRY_S
 
     def _make_attempts(self) -> Attempts | None:
-        if not self.settings.ejection_s:
+        if not self.settings.watches_attempts:
             return None
         try:
             return Attempts(

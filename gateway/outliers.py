@@ -70,7 +70,7 @@ class Ejection:
 
 
 class Outliers:
-    """base_s: how long the first ejection lasts; the next ones of the same instance are so many times longer."""
+    """base_s: how long the first ejection lasts, 0: there is none; the next ones of the same instance are longer."""
 
     def __init__(self, base_s: float) -> None:
         self._base_s = base_s
@@ -102,6 +102,8 @@ class Outliers:
 
     def judge(self, now: float) -> dict[str, str]:
         """Eject who has to be; target -> why, for those that were ejected just now."""
+        if not self._base_s:
+            return {}
         found = {target: why for target in self._peers if (why := self._fault(target, now))}
         return {target: why for target, why in found.items() if self._eject(target, now)}
 

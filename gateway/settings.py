@@ -51,6 +51,11 @@ class Settings:
     log_max_mb: int = 256
 
     @property
+    def watches_attempts(self) -> bool:
+        """Whether nginx tells us what becomes of each attempt: for ejections, or for the budget of tries."""
+        return bool(self.ejection_s or self.try_budget)
+
+    @property
     def prefix(self) -> Path:
         """The folder in which nginx lives: configuration, pid, cache and temporary files."""
         return self.souk_home.absolute() / "run" / "nginx"

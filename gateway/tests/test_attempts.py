@@ -103,8 +103,9 @@ def test_when_all_hang_nobody_is_left_out(trio):
     assert not any(left_out(door, instance) for instance in instances)
 
 
-def test_when_all_are_slow_a_request_soon_reaches_one_of_them_only(trio):
-    door, ways, instances = trio()
+@pytest.mark.parametrize("ejection_s", ["30", "0"])
+def test_when_all_are_slow_a_request_soon_reaches_one_of_them_only(trio, ejection_s):
+    door, ways, instances = trio(EJECTION_S=ejection_s)
     for way in ways:
         way.well.clear()
         way.delay_s = 0.6
@@ -128,7 +129,7 @@ def test_with_the_others_gone_the_one_that_was_left_out_is_better_than_none(trio
 
 
 def test_it_can_be_switched_off(trio):
-    door, ways, instances = trio(EJECTION_S="0", ACCESS_LOG="false")
+    door, ways, instances = trio(EJECTION_S="0", TRY_BUDGET="0", ACCESS_LOG="false")
     ways[0].well.clear()
     for _ in range(30):
         assert door.ask("/api/shop").status == 200

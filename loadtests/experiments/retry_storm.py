@@ -29,8 +29,8 @@ class RetryStorm(Experiment):
     question = (
         "A peak of four seconds is over: do retries keep the system down, and does a budget for them bring it back?"
     )
-    # Nothing else protects: neither places at the gateway nor shedding, so that it is the budget that is judged.
-    settings = {"CONNECTIONS_PER_THREAD": "0", "SHED_AFTER_MS": "0", "TRY_BUDGET": "0"}
+    # Nothing else acts: no places at the gateway, no shedding, nobody left out; so it is the budget that is judged.
+    settings = {"CONNECTIONS_PER_THREAD": "0", "SHED_AFTER_MS": "0", "EJECTION_S": "0", "TRY_BUDGET": "0"}
     audited = True
 
     def predict(self, lab: Lab) -> None:
