@@ -116,12 +116,10 @@ class Lab:
         monitor = Monitor(system.home, {"generator": generator.pid, "laboratory": os.getpid()})
         try:
             with monitor:
-                try:
-                    yield arm
-                finally:
-                    end_s = arm.now_s
-                    generator.stop()
-        finally:
+                yield arm
+        finally:  # also when it was interrupted before the block began
+            end_s = arm.now_s
+            generator.stop()
             self._keep(arm, generator, monitor, warm_up_s, end_s)
 
     def watch(self, name: str, seconds: float) -> Measured:

@@ -29,7 +29,7 @@ def check_skus(skus: list[str]) -> None:
 
 def as_text(answer: Mapping[str, Any]) -> str:
     """An answer as it goes over the wire."""
-    return json.dumps(answer, separators=(",", ":"))
+    return json.dumps(answer, separators=(",", ":")) + "\n"
 
 
 def etag_of(text: str) -> str:
