@@ -22,7 +22,7 @@ IDLE_S = 10
 LIBRARIES = (
     "flask", "apiflask", "pydantic", "gunicorn.app.base", "gunicorn.workers.gthread", "sqlalchemy.orm", "alembic",
     "psycopg", "requests", "urllib3", "pybreaker", "jwt", "cryptography.hazmat.primitives.asymmetric.ec", "argon2",
-    "structlog", "prometheus_client", "flask_wtf", "jinja2", "limits", "circus.arbiter", "typer", "rich.console",
+    "structlog", "prometheus_client", "flask_wtf", "jinja2", "circus.arbiter", "typer", "rich.console",
     "psutil", "gevent", "locust",
 )  # fmt: skip
 MEASURE = """
