@@ -110,6 +110,23 @@ def test_when_all_are_slow_one_gets_the_whole_time_after_two_tries(upstream, rel
     assert {(seen.method, seen.path, len(seen.body)) for seen in asked} == {(method, f"/api/shop{path}", 100_000)}
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/x"), ("POST", "/keyed")])
+def test_when_one_is_slow_and_the_other_is_gone_the_slow_one_gets_the_whole_time(
+    upstream, released, discovery, shop, method, path
+):
+    """A replica is killed while the other has much to do: a refused try must not end what a short one began."""
+    slow = upstream(lambda seen: released.wait(3 * TRY_MS / 1000) or Answer(body=b"late"))
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        address = gone.getsockname()
+    door = shop(slow)
+    with door.reload():
+        known = [*discovery.known["shop"], Instance("gone", "shop", *address)]
+        discovery.listeners["shop"](known)
+    for _ in range(2):  # whoever comes first in turn
+        reply = door.ask(f"/api/shop{path}", method, body=b"")
+        assert (reply.status, reply.body) == (200, b"late")
+
+
 def test_slowness_of_all_leaves_nobody_out(upstream, released, shop):
     def answer(_seen):
         if not fast:
