@@ -1,4 +1,4 @@
-"""The commands of the laboratory: `souk experiment list` and `souk experiment run`."""
+"""The commands of the laboratory: `souk experiment list`, `run` and `publish`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,3 +36,14 @@ def run(
         echo("souk: give the name of one experiment, or --all", err=True)
         raise typer.Exit(2)
     raise typer.Exit(story.run(name, quick=quick, repeat=repeat, seed=seed, target=target, results=results))
+
+
+@experiments.command("publish")
+def publish(
+    folders: Annotated[list[Path] | None, Argument(metavar="[FOLDER]...", help="Of runs; the newest, if none.")] = None,
+    results: Annotated[Path | None, Option("--results", metavar="DIR", help="loadtests/results, if not given.")] = None,
+) -> None:
+    """Put what runs found into docs/experiments: the newest of each experiment, or those that are named."""
+    from deploy.local import laboratory as story
+
+    raise typer.Exit(story.publish(folders or [], results))

@@ -54,6 +54,19 @@ def run(
     return next(code for code in WORST if code in {outcome.code for outcome in outcomes})
 
 
+def publish(folders: list[Path], results: Path | None) -> int:
+    """Put runs into the documentation, and say which pages they are on. Returns the exit code."""
+    from loadtests.lab import publish as publisher
+
+    try:
+        for page in publisher.publish(folders or publisher.newest((results or RESULTS).resolve())):
+            print(page)
+    except CannotRun as error:
+        print(f"souk: {error}", file=sys.stderr)
+        return error.code
+    return 0
+
+
 def _run_each(
     chosen: list[experiments.Experiment], session: Session, progress: "_Counter", console: Console
 ) -> list[Outcome]:

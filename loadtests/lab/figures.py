@@ -8,9 +8,14 @@ NONE = "\N{EN DASH}"
 
 
 def figure(value: Any, unit: str = "") -> str:
-    """`1234.5` -> `1,230`, `0.012345` -> `0.0123`; counts keep all digits; None and nan are a dash; text stays."""
-    text = _number(value)
-    return f"{text} {unit}" if unit and text != NONE else text
+    """`1234.5` -> `1,230`, `0.012345` -> `0.0123`; counts keep all digits; None and nan are a dash; text stays.
+
+    A rate is written as `80/s`, whether its unit is `1/s` or `/s`.
+    """
+    text, unit = _number(value), unit.removeprefix("1") if unit.startswith("1/") else unit
+    if not unit or text == NONE:
+        return text
+    return text + unit if unit.startswith("/") else f"{text} {unit}"
 
 
 def _number(value: Any) -> str:

@@ -73,6 +73,12 @@ def test_an_unknown_experiment_is_refused_and_the_known_ones_are_named(tmp_path)
     assert refused(souk("run", "dance", "--results", str(tmp_path)), "dance", "baseline")
 
 
+def test_no_results_and_broken_ones_are_not_published(tmp_path):
+    assert refused(souk("publish", "--results", str(tmp_path)), "no results in", "souk experiment run NAME")
+    (tmp_path / "summary.json").write_text("{")
+    assert refused(souk("publish", str(tmp_path)), "summary.json is broken")
+
+
 def test_a_name_or_all_has_to_be_given():
     assert refused(souk("run"), "--all")
     assert refused(souk("run", "baseline", "--all"), "--all")

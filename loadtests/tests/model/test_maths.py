@@ -1,4 +1,4 @@
-"""docs/maths.md is run: what its snippets print is what stands below them."""
+"""docs/maths.md and docs/experiments are run: what their snippets print is what stands below them."""
 
 import contextlib
 import io
@@ -21,20 +21,32 @@ def same(printed, expected, tolerance):
     return all(float(one) == pytest.approx(float(other), rel=tolerance, abs=tolerance) for one, other in pairs)
 
 
-@pytest.mark.timeout(300)  # 20 s of simulations, longer where others use the processors
-def test_every_snippet_of_the_maths_prints_what_the_page_says(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    names, page = {}, PAGE.read_text(encoding="utf-8")
-    simulated = page.index("## What no formula holds")
+def run_snippets(page, name, exact_until):
+    """Run them one after the other; how many there were. From `exact_until` (a position) on, a tenth may differ."""
+    names, number = {}, 0
     for number, block in enumerate(BLOCK.finditer(page), 1):
         code, expected = block.groups()
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, f"docs/maths.md, snippet {number}", "exec"), names)
-        tolerance = 0.1 if block.start() > simulated else 0
+            exec(compile(code, f"{name}, snippet {number}", "exec"), names)
+        tolerance = 0.1 if block.start() > exact_until else 0
         assert expected, f"snippet {number} has no output below it"
         assert same(printed.getvalue(), expected, tolerance), f"snippet {number}:\n{code}\n{printed.getvalue()}"
-    assert number > 10
+    return number
+
+
+@pytest.mark.timeout(300)  # 20 s of simulations, longer where others use the processors
+def test_every_snippet_of_the_maths_prints_what_the_page_says(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    page = PAGE.read_text(encoding="utf-8")
+    assert run_snippets(page, "docs/maths.md", page.index("## What no formula holds")) > 10
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs" / "experiments").glob("*.md")), ids=lambda file: file.stem)
+def test_every_snippet_of_an_experiment_prints_what_its_page_says(monkeypatch, file):
+    monkeypatch.chdir(ROOT)
+    page = file.read_text(encoding="utf-8")
+    run_snippets(page, file.name, len(page))
 
 
 def test_every_module_of_formulas_is_taught():
@@ -44,10 +56,11 @@ def test_every_module_of_formulas_is_taught():
     assert own - helpers <= taught, own - helpers - taught
 
 
-def test_formulas_open_and_close_within_their_line():
-    text = re.sub(r"^```.*?^```", "", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("file", [PAGE, *sorted(PAGE.parent.glob("experiments/*.md"))], ids=lambda file: file.stem)
+def test_formulas_open_and_close_within_their_line(file):
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     formulas = [line for line in text.splitlines() if "$" in line]
-    assert len(formulas) > 20
+    assert formulas or file.stem == "README"
     for line in formulas:
         assert line.count("$$") in (0, 2), line
         assert line.count("$") % 2 == 0, line
