@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from loadtests.journeys import Shop, stay_signed_in, visit
 
 ORDERS_REMEMBERED = 100
-# The same seed makes the same choices, so of two runs the second would find the first one's answers in the caches.
+# The same seed makes the same choices, so of two runs the second would find the first one's answers in the caches, and
+# its orders, charges and reservations would be repetitions of the first one's, which cost next to nothing.
 RUN = uuid.uuid4().hex[:8]
 
 
@@ -106,4 +107,4 @@ def _unseen(shop: Shop) -> str:
 
 
 def _key(shop: Shop) -> str:
-    return uuid.UUID(int=shop.rng.getrandbits(128)).hex
+    return f"{RUN}{shop.rng.getrandbits(96):024x}"

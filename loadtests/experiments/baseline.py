@@ -1,11 +1,20 @@
-"""What does each step of a visit cost when nobody is in the way, and can that tell what many of them together cost?"""
+"""What does each step of a visit cost when nobody is in the way, and can that tell what many of them together cost?
+
+A simulation of the whole shop learns from the same arms, and says how many requests users without a pause get out of
+the whole machine.
+"""
+
+import os
 
 from loadtests.lab.experiment import Experiment
 from loadtests.lab.laboratory import Lab
-from loadtests.lab.load import Open
+from loadtests.lab.load import Closed, Open
 from loadtests.lab.measured import Measured
 from loadtests.lab.plots import cpu_bars, latency_distribution
 from loadtests.lab.verdict import Prediction
+from loadtests.model.calibration import Calibration
+from loadtests.model.layout import on_one_host
+from loadtests.model.simulation import Users, simulate
 
 STEPS = ("page", "fresh_product", "stock", "look", "order")
 READS = STEPS[:-1]
@@ -13,6 +22,8 @@ WEIGHTS = {"page": 6, "fresh_product": 6, "stock": 6, "look": 4, "order": 1}
 RATE = 60.0
 ALONE = {"order": 10.0}  # a second; all others:
 ALONE_RATE = 40.0
+BUSY_SHARE = 0.8  # of the machine, if each request cost as much as alone; it costs less then
+USERS, SIMULATED_S = 16, 20
 JUDGED = ("service:catalog", "service:inventory", "service:orders", "nginx")
 LAW = "utilisation law, Denning and Buzen, The Operational Analysis of Queueing Network Models, 1978"
 
@@ -32,6 +43,8 @@ class Baseline(Experiment):
         self.rates = {step: RATE * weight / total for step, weight in WEIGHTS.items()}
         self.cores = {subject: self._predict_cores(lab, subject) for subject in JUDGED if lab.ours}
         self.latency = {step: self._predict_latency(lab, step) for step in READS}
+        if lab.ours:
+            self.most = self._predict_most(lab)
 
     def _alone(self, lab: Lab, step: str) -> Measured:
         load = Open(ALONE.get(step, ALONE_RATE), {step: 1}, arrivals="constant")
@@ -57,9 +70,33 @@ class Baseline(Experiment):
             S=(alone, "ms"),
         )  # fmt: skip
 
+    def _predict_most(self, lab: Lab) -> Prediction:
+        """The simulation knows each step alone, and how much cheaper requests are on a busy machine."""
+        cores = os.cpu_count() or 1
+        alone_ms = sum(weight * self._all_ms(step) for step, weight in WEIGHTS.items()) / sum(WEIGHTS.values())
+        busy = lab.measure("busy", Open(BUSY_SHARE * cores * 1000 / alone_ms, WEIGHTS), lab.seconds(20, 6))
+        arms = [found.row() for found in (self.idle, *self.alone.values())]
+        shop = Calibration.from_arms(arms, busy=busy.row(), cores=cores)
+        others = max(0.0, busy.host_share * cores - sum(busy.cpu.values()))
+        load = Users(USERS, WEIGHTS, SIMULATED_S)
+        found = simulate(shop, on_one_host(shop, cores - others), load, seed=lab.seed, warm_up_s=SIMULATED_S / 10)
+        return lab.predict(
+            f"answers a second to {USERS} users without a pause", found.throughput(), "1/s",
+            formula="discrete-event simulation of threads, Python's lock, shared cores, calls and events",
+            source="loadtests/model/simulation.py; Law, Simulation Modeling and Analysis, 5th edition, 2015",
+            users=(USERS, ""), cores=(cores - others, "cores"), D_alone=(alone_ms, "ms"),
+        )  # fmt: skip
+
+    def _all_ms(self, step: str) -> float:
+        """CPU of everybody for one such request, the generator's too."""
+        used, idle = sum(self.alone[step].cpu.values()), sum(self.idle.cpu.values())
+        return 1000 * (used - idle) / self.alone[step].throughput()
+
     def run(self, lab: Lab) -> None:
         for _ in lab.repeats():
             lab.measure("all steps mixed", Open(RATE, WEIGHTS), lab.seconds(60, 12))
+        if lab.ours:
+            lab.measure("no pause", Closed(USERS, WEIGHTS), lab.seconds(30, 6), fills_host=True)
 
     def judge(self, lab: Lab) -> None:
         (mixed,) = lab.of("all steps mixed")[:1]
@@ -67,6 +104,8 @@ class Baseline(Experiment):
             lab.check(made, mixed.cores(subject), within=0.25)
         for step, made in self.latency.items():
             lab.check(made, mixed.mean_ms(step), within=0.3)
+        if lab.ours:
+            lab.check(self.most, lab.of("no pause")[0].throughput(), within=0.15)
         lab.require("failed requests", float((~mixed.requests.ok).sum()), at_most=0, unit="requests")
         self._draw(lab, mixed)
 

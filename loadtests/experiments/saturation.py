@@ -19,7 +19,7 @@ from loadtests.lab.verdict import Prediction
 from loadtests.model.queues import mgc, mmc
 
 THREADS, BANK_MS = 4, 50
-LIGHT_RATE = 10.0
+FEW = THREADS // 2  # users who ask without a pause: none waits for a thread, and the threads are warm as under load
 JUDGED, BEYOND = (0.3, 0.5, 0.7, 0.78), (0.9,)
 LEE_LONGTON = "Lee and Longton, Operational Research Quarterly 10, 1959"
 
@@ -34,8 +34,8 @@ class Saturation(Experiment):
         """The service time and its variability, where nobody waits; then the queue for each load."""
         self.judged = JUDGED[1:] if lab.quick else JUDGED
         lab.system.bank(latency_ms=BANK_MS)
-        light = lab.measure("hardly anybody", Open(LIGHT_RATE, {"charge": 1}, "constant"), lab.seconds(30, 5))
-        times_s = light.latencies_ms("charge") / 1000
+        alone = lab.measure("nobody waits", Closed(FEW, {"charge": 1}), lab.seconds(30, 5))
+        times_s = alone.latencies_ms("charge") / 1000
         self.service_s, self.cv = float(times_s.mean()), float(np.std(times_s, ddof=1) / times_s.mean())
         self.capacity = THREADS / self.service_s
         self.means = {u: self._predict_mean(lab, u) for u in (*self.judged, *BEYOND)}

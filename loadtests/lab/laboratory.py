@@ -95,17 +95,22 @@ class Lab:
 
     # ---- measuring
 
-    def measure(self, name: str, load: Open | Closed, seconds: float, *, warm_up_s: float = WARM_UP_S) -> Measured:
+    def measure(
+        self, name: str, load: Open | Closed, seconds: float, *, warm_up_s: float = WARM_UP_S, fills_host: bool = False
+    ) -> Measured:
         """An arm in which nothing happens but the load, for so long after the warm-up."""
-        with self.arm(name, load, warm_up_s=warm_up_s) as arm:
+        with self.arm(name, load, warm_up_s=warm_up_s, fills_host=fills_host) as arm:
             arm.wait(warm_up_s + seconds)
         return self.measured[-1]
 
     @contextmanager
-    def arm(self, name: str, load: Open | Closed, *, warm_up_s: float = WARM_UP_S) -> Iterator[Arm]:
+    def arm(
+        self, name: str, load: Open | Closed, *, warm_up_s: float = WARM_UP_S, fills_host: bool = False
+    ) -> Iterator[Arm]:
         """The block runs beside the load. Afterwards `measured[-1]` is what came, also if the block was interrupted.
 
         The warm-up ends after `warm_up_s`, or later if MSER-5 asks for more, which looks at what was before a fault.
+        fills_host: the point of this arm is a machine that can do no more.
         """
         system = self._ready()
         partial = self.folder.partial(name, self.repeat)
@@ -120,7 +125,7 @@ class Lab:
         finally:  # also when it was interrupted before the block began
             end_s = arm.now_s
             generator.stop()
-            self._keep(arm, generator, monitor, warm_up_s, end_s)
+            self._keep(arm, generator, monitor, warm_up_s, end_s, fills_host)
 
     def watch(self, name: str, seconds: float) -> Measured:
         """An arm without a load: what is used anyhow."""
@@ -135,7 +140,10 @@ class Lab:
             self._keep(arm, None, monitor, 0.0, arm.now_s)
         return self.measured[-1]
 
-    def _keep(self, arm: Arm, generator: Generator | None, monitor: Monitor, least_s: float, end_s: float) -> None:
+    def _keep(
+        self, arm: Arm, generator: Generator | None, monitor: Monitor, least_s: float, end_s: float,
+        fills_host: bool = False,
+    ) -> None:  # fmt: skip
         partial = self.folder.partial(arm.name, arm.repeat)
         samples = self.folder.add_samples(arm.name, arm.repeat, arm.began, partial)
         self.folder.add_series(arm.name, arm.repeat, arm.began, monitor.rows)
@@ -144,7 +152,8 @@ class Lab:
         arm.event("warm_up_end", why, warm_s)
         rows = [(t - arm.began, subject, metric, value) for t, subject, metric, value in monitor.rows]
         late_ms = generator.about.get("late_p99_ms", math.nan) if generator is not None else 0.0
-        found = Measured(arm.name, arm.repeat, samples, rows, warm_s, end_s, late_ms, self._host_may_be_full)
+        full = fills_host or self._host_may_be_full
+        found = Measured(arm.name, arm.repeat, samples, rows, warm_s, end_s, late_ms, full)
         self.measured.append(found)
         self.extra[id(found)] = {"settings": dict(self._settings)}
 

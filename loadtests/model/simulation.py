@@ -17,7 +17,7 @@ from typing import Literal
 from simpy import Environment
 
 from loadtests.model.calibration import Calibration
-from loadtests.model.checks import not_negative, positive
+from loadtests.model.checks import not_negative, positive, whole
 from loadtests.model.fleet import Fleet
 from loadtests.model.journey import Journey
 from loadtests.model.layout import Layout
@@ -44,6 +44,22 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Users:
+    """A closed loop: so many users of the whole, each of whom asks again as soon as the answer is there.
+
+    Raises ValueError.
+    """
+
+    users: int
+    mix: Mapping[str, float]
+    seconds: float
+
+    def __post_init__(self) -> None:
+        whole(1, users=self.users)
+        positive(seconds=self.seconds)
+
+
+@dataclass(frozen=True)
 class ZoneLoss:
     """A zone is gone from at_s on, for for_s seconds.
 
@@ -62,7 +78,7 @@ class ZoneLoss:
 def simulate(
     calibration: Calibration,
     layout: Layout,
-    load: Load,
+    load: Load | Users,
     *,
     seed: int = 1,
     warm_up_s: float = 0.0,
@@ -73,7 +89,6 @@ def simulate(
     Raises ValueError for what cannot be.
     """
     env, rng = Environment(), random.Random(seed)
-    rates = {step: rate / layout.cells for step, rate in calibration.rates(load.rate, load.mix).items()}
     fleet = Fleet(env, layout, rng, calibration.cold)
     journey = Journey(env, calibration, fleet, rng, layout.most_open_orders)
     ended: list[Ended] = []
@@ -83,14 +98,24 @@ def simulate(
         result = yield from journey.request(step)
         ended.append(Ended(step, came, env.now, result))
 
-    def arrive() -> Steps:
+    def arrive(load: Load) -> Steps:
+        rates = {step: rate / layout.cells for step, rate in calibration.rates(load.rate, load.mix).items()}
         for gap_s, step in _arrivals(rates, load, rng):
             yield env.timeout(gap_s)
             if env.now >= load.seconds:
                 return
             env.process(ask(step))
 
-    env.process(arrive())
+    def ask_again(shares: Mapping[str, float]) -> Steps:
+        while env.now < load.seconds:
+            yield from ask(rng.choices(list(shares), list(shares.values()))[0])
+
+    if isinstance(load, Load):
+        env.process(arrive(load))
+    else:
+        shares = calibration.rates(1.0, load.mix)
+        for _ in range(max(1, load.users // layout.cells)):
+            env.process(ask_again(shares))
     if loss is not None:
         env.process(_lose(env, fleet, loss))
     used = []

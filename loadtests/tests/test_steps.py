@@ -48,6 +48,23 @@ def test_what_no_cache_may_have_is_asked_for_with_arguments_that_no_other_run_ha
     assert before.partition("visit")[0] == after.partition("visit")[0]
 
 
+@pytest.mark.parametrize(
+    ("journey", "key"),
+    [
+        ("order", lambda options: options["headers"]["Idempotency-Key"]),
+        ("charge", lambda options: options["json"]["reference"]),
+        ("reserve", lambda options: options["json"]["id"]),
+    ],
+)
+def test_a_second_run_of_the_same_seed_repeats_nothing_of_the_first_one(journey, key, monkeypatch):
+    """A repetition is answered at once, so whoever measures it measures nothing."""
+    ((*_, before),) = asked(journey, seed=3, status=202)
+    monkeypatch.setattr(steps, "RUN", "0" * 8)
+    ((*_, after),) = asked(journey, seed=3, status=202)
+    assert key(before) != key(after)
+    assert len(key(before)) == len(key(after)) == 32
+
+
 def test_with_one_sku_everybody_wants_the_same():
     for seed in range(5):
         ((_, _, _, options),) = asked("order", seed=seed, status=202, skus=1)

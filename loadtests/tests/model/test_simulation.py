@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from loadtests.model import percentiles, queues
 from loadtests.model.calibration import Calibration
 from loadtests.model.layout import Layout, on_one_host
-from loadtests.model.simulation import Load, simulate
+from loadtests.model.simulation import Load, Users, simulate
 from loadtests.tests.model.shops import MIX, SHOP, servers, station
 from loadtests.tests.model.test_queues import crommelin
 
@@ -106,6 +106,13 @@ def test_nobody_waits_for_what_follows_an_order():
     assert slow_bank.settle_s() == pytest.approx(quick.settle_s() + 0.5, rel=0.05)
 
 
+@pytest.mark.parametrize(("users", "most"), [(1, 100), (2, 200), (3, 300), (12, 300)])
+def test_users_without_a_pause_keep_as_many_servers_busy_as_they_are(users, most):
+    found = simulate(station(0.01, 1), servers(3), Users(users, {"page": 1}, 70), warm_up_s=10)
+    assert found.throughput() == pytest.approx(most, rel=0.03)  # utilisation law
+    assert found.throughput() * found.mean_s() == pytest.approx(users, rel=0.01)  # Little's law
+
+
 def test_a_write_lock_bounds_what_any_number_of_replicas_can_write():
     locked = replace(SHOP, locks_s={"orders": 0.01})
     layout = replace(on_one_host(SHOP, 64, orders=16, inventory=8, payments=8), most_open_orders=0)
@@ -136,6 +143,7 @@ def test_requests_beyond_the_places_are_refused_at_once():
     ("call", "named"),
     [
         (lambda: Load(0, MIX, 1), "rate"),
+        (lambda: Users(0, MIX, 1), "users"),
         (lambda: Load(1, MIX, 1, "bursty"), "poisson or constant"),
         (lambda: simulate(SHOP, on_one_host(SHOP, 2), Load(1, {"charge": 1}, 1)), "knows nothing of charge"),
         (lambda: simulate(SHOP, on_one_host(SHOP, 2), Load(1, {"page": 0}, 1)), "sum_of_weights"),
