@@ -21,7 +21,8 @@ Reading order, as a request meets the files:
     database_errors.py   what a database's refusal means    clock.py   whose clock counts
     outbox.py        events out: written with the change, relayed after it (relay.py)
     inbox.py         events in: each has effect once
-    discovery.py     who is healthy                 balancing.py  which of them is asked; load.py
+    discovery.py     who is healthy, by a registry (consul.py, belief.py), DNS (dns_discovery.py) or a file
+                     (static_discovery.py)          balancing.py  which of them is asked; load.py
     calls.py         outbound HTTP: deadline, retry budget, breaker
     errors.py        the few errors and their HTTP status
     telemetry.py     logs and metrics               faults.py     breaking things on purpose

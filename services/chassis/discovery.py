@@ -3,7 +3,8 @@
 A call never asks the registry. The first use of a name starts a watch (a blocking query, answered when
 something changes) and waits a moment for the first answer; from then on `instances` reads memory, also while
 the registry is away. `registration.py` is the other side: how an instance makes itself known. `belief.py`
-decides which answers of a registry to trust.
+decides which answers of a registry to trust. Without a registry, DNS (`dns_discovery.py`) or a file
+(`static_discovery.py`) says who is there.
 """
 
 import base64
@@ -12,16 +13,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from chassis import consul
 from chassis.belief import Belief
 from chassis.instance import Instance, parse_instance
 from chassis.registration import Registration
 from chassis.static_discovery import StaticDiscovery
-from chassis.watched import Watched
+from chassis.watched import FIRST_ANSWER_S, Watched, WatchedNames
 
-FIRST_ANSWER_S = 2.0  # for so long after the first use of a name, callers wait for the registry
 DOUBT_RENEWALS = 3  # so many renewals does a registry that came back get before its removals are believed
 
 OnInstances = Callable[[list[Instance]], None]
@@ -57,7 +57,8 @@ class Discovery(Protocol):
 
 
 def make_discovery(url: str, renewal_s: float = 1.0) -> Discovery:
-    """`consul://host:port` (our registry or a real Consul) or `static:///path/to/file.toml`; else ValueError.
+    """`consul://host:port` (our registry or a real Consul), `dns://suffix:port` or `static:///path/to/file.toml`; else
+    ValueError.
 
     renewal_s: how often instances renew, which decides how long a registry that came back empty is doubted.
     """
@@ -66,7 +67,18 @@ def make_discovery(url: str, renewal_s: float = 1.0) -> Discovery:
         return ConsulDiscovery(parts.hostname, parts.port or 8500, renewal_s)
     if parts.scheme == "static" and not parts.netloc and parts.path:
         return StaticDiscovery(Path(parts.path))
-    raise ValueError(f"discovery at {url!r}: give consul://host:port or static:///path/to/file.toml")
+    if parts.scheme == "dns" and parts.hostname and parts.path in ("", "/"):
+        return _dns_discovery(parts, DOUBT_RENEWALS * renewal_s)
+    raise ValueError(f"discovery at {url!r}: give consul://host:port, dns://suffix:port or static:///path/to/file.toml")
+
+
+def _dns_discovery(parts: SplitResult, doubt_s: float) -> Discovery:
+    """`?server=address:port` asks that server, and not those of this machine. Without a port SRV records have it."""
+    from chassis.dns_discovery import DnsDiscovery  # dnspython, which other processes do not need
+
+    server = urlsplit("//" + parse_qs(parts.query).get("server", [""])[0])
+    asked = (server.hostname, server.port or 53) if server.hostname else None
+    return DnsDiscovery(str(parts.hostname), parts.port, asked, doubt_s)
 
 
 class ConsulDiscovery:
@@ -78,14 +90,14 @@ class ConsulDiscovery:
         self._host, self._port, self._clock = host, port, clock
         self._doubt_s = DOUBT_RENEWALS * renewal_s
         self._lock = threading.Lock()
-        self._watched: dict[str, Watched[list[Instance]]] = {}
+        self._watched = WatchedNames(self._start_watch)
         self._queries: list[consul.BlockingQuery] = []
 
     def instances(self, name: str, wait_s: float = FIRST_ANSWER_S) -> list[Instance]:
-        return self._watch_of(name).get(wait_s) or []
+        return self._watched.of(name).get(wait_s) or []
 
     def watch(self, name: str, on_change: OnInstances) -> None:
-        self._watch_of(name).add_listener(on_change)
+        self._watched.of(name).add_listener(on_change)
 
     def watch_kv(self, prefix: str, on_change: OnPairs) -> None:
         pairs: Watched[dict[str, str]] = Watched(FIRST_ANSWER_S, self._clock)
@@ -95,8 +107,7 @@ class ConsulDiscovery:
             pairs.set({row["Key"]: _text(row["Value"]) for row in rows or ()})  # None: no such key
             return consul.LONGEST_WAIT_S
 
-        with self._lock:
-            self._start_query(f"/v1/kv/{quote(prefix)}?recurse", on_answer)
+        self._start_query(f"/v1/kv/{quote(prefix)}?recurse", on_answer)
 
     def register(self, registration: Registration) -> None:
         self._write("service/register", _payload(registration))
@@ -121,14 +132,6 @@ class ConsulDiscovery:
         if status != 200:
             raise OSError(f"the registry answered {status} to {path}")
 
-    def _watch_of(self, name: str) -> Watched[list[Instance]]:
-        if (watched := self._watched.get(name)) is not None:
-            return watched
-        with self._lock:
-            if name not in self._watched:
-                self._watched[name] = self._start_watch(name)
-            return self._watched[name]
-
     def _start_watch(self, name: str) -> Watched[list[Instance]]:
         watched: Watched[list[Instance]] = Watched(FIRST_ANSWER_S, self._clock)
         belief = Belief(self._doubt_s, self._clock)
@@ -143,8 +146,9 @@ class ConsulDiscovery:
 
     def _start_query(self, path: str, on_answer: Callable[[Any, bool], float]) -> None:
         query = consul.BlockingQuery(self._host, self._port, path, on_answer)
-        self._queries.append(query)
-        query.start()
+        with self._lock:
+            self._queries.append(query)
+            query.start()
 
 
 def _text(value: str | None) -> str:

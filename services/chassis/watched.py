@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
+FIRST_ANSWER_S = 2.0  # for so long after the first use of a name, callers wait for an answer
+
 Value = TypeVar("Value")
 
 
@@ -44,6 +46,23 @@ class Watched(Generic[Value]):
             self._listeners.append(listener)
             if self._value is not None:
                 _tell(listener, self._value)
+
+
+class WatchedNames(Generic[Value]):
+    """One value for each name; `start` begins to watch a name, at its first use. Thread-safe."""
+
+    def __init__(self, start: Callable[[str], Watched[Value]]) -> None:
+        self._start = start
+        self._watched: dict[str, Watched[Value]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, name: str) -> Watched[Value]:
+        if (watched := self._watched.get(name)) is not None:
+            return watched
+        with self._lock:
+            if name not in self._watched:
+                self._watched[name] = self._start(name)
+            return self._watched[name]
 
 
 def _tell(listener: Callable[[Value], None], value: Value) -> None:

@@ -1,16 +1,19 @@
 """A service as a real process under a real registry: it registers what it bound, drains, and leaves."""
 
 import concurrent.futures
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 import requests
 
-from chassis.testing import eventually
+from chassis.testing import SERVICE_KEY, eventually
+from chassis.tests.fake_dns import FakeDns
 from registry.testing import start_registry
 
 TOY = """
@@ -158,3 +161,35 @@ def test_wrong_settings_are_all_named_at_once():
     for name in wrong:
         assert name in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_without_a_registry_instances_find_each_other_by_dns(start_toy, tmp_path):
+    server = FakeDns()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    server.put("toy", "127.0.0.1")
+    keys = tmp_path / "service.keys"
+    keys.write_text(SERVICE_KEY)
+    process = start_toy(
+        wait=False, PORT=str(port), SERVICE_KEY_FILE=str(keys), EVENT_ROUTES='{"thing.counted": ["toy"]}',
+        DISCOVERY_URL=f"dns://souk.test:{port}?server=127.0.0.1:{server.port}",
+    )  # fmt: skip
+    eventually(lambda: is_ready(f"http://127.0.0.1:{port}"))
+    requests.post(f"http://127.0.0.1:{port}/api/toy/thing", timeout=5).raise_for_status()
+    eventually(lambda: counted(tmp_path / "home" / "data" / "toy.db", "thing") == 2)  # once more by its own event
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+    assert "is not renewed" not in process.log.read_text()
+    server.stop()
+
+
+def is_ready(url):
+    try:
+        return requests.get(f"{url}/readyz", timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
+def counted(file, name):
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT value FROM counts WHERE name = ?", (name,)).fetchone()[0]

@@ -1,4 +1,4 @@
-"""The client side of discovery against a registry that can be made to misbehave."""
+"""The client of a registry that can be made to misbehave, and that of a file. test_discovery_kinds.py has the rest."""
 
 import os
 import threading
@@ -63,8 +63,8 @@ def seen_by(watch, name="catalog"):
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8500", "http://x:1", "consul://", "static://file.toml", "consul:///x"])
-def test_an_unknown_kind_of_url_is_refused_with_the_two_that_there_are(url):
-    with pytest.raises(ValueError, match="give consul://host:port or static:///path"):
+def test_an_unknown_kind_of_url_is_refused_with_those_that_there_are(url):
+    with pytest.raises(ValueError, match="give consul://host:port, dns://suffix:port or static:///path"):
         make_discovery(url)
 
 
@@ -87,15 +87,6 @@ def test_critical_instances_are_asked_for_too(registry, discovery):
     assert "passing" not in registry.asked[0][0]
 
 
-def test_a_change_arrives_by_itself(registry, discovery):
-    registry.set(row("a"))
-    assert ids(discovery) == ["a"]
-    registry.set(row("a"), row("b"))
-    eventually(lambda: ids(discovery) == ["a", "b"])
-    registry.set(row("b"))
-    eventually(lambda: ids(discovery) == ["b"])
-
-
 def test_a_watcher_hears_of_the_first_answer_and_of_changes_only(registry, discovery):
     seen = seen_by(discovery.watch)
     eventually(lambda: len(seen) == 1)
@@ -105,23 +96,6 @@ def test_a_watcher_hears_of_the_first_answer_and_of_changes_only(registry, disco
     eventually(lambda: [one.id for one in seen[-1]] == ["a", "b"])
     heard = [[one.id for one in instances] for instances in seen]
     assert heard in ([[], ["a"], ["a", "b"]], [[], ["a", "b"]])
-
-
-def test_a_late_watcher_hears_what_is_known(registry, discovery):
-    registry.set(row("a"))
-    ids(discovery)
-    assert [one.id for one in seen_by(discovery.watch)[0]] == ["a"]
-
-
-def test_a_watcher_that_fails_does_not_end_the_watch(registry, discovery, caplog):
-    def fail(_instances):
-        raise ZeroDivisionError
-
-    discovery.watch("catalog", fail)
-    seen = seen_by(discovery.watch)
-    registry.set(row("a"))
-    eventually(lambda: seen and seen[-1])
-    assert "a listener failed" in caplog.text
 
 
 def test_names_with_odd_characters_are_escaped(registry, discovery):
@@ -237,17 +211,6 @@ def test_a_registry_that_does_not_block_is_not_hammered(registry, discovery, mon
     assert last - first >= consul.BACK_OFF_S[-1]
 
 
-def test_the_first_use_gives_up_and_later_ones_do_not_wait(registry):
-    registry.stop()
-    discovery = make_discovery(registry.url)
-    assert discovery.instances("catalog", wait_s=0.05) == []
-    eventually(lambda: discovery.instances("catalog", wait_s=0) == [])
-    registry.rows = [row("a")]
-    registry.start()
-    eventually(lambda: ids(discovery) == ["a"])
-    discovery.close()
-
-
 def test_close_ends_watches_that_wait(registry, discovery):
     before = set(threading.enumerate())
     ids(discovery)
@@ -268,12 +231,6 @@ def test_many_threads_start_one_watch(registry, discovery):
         thread.join()
     eventually(lambda: len(registry.asked) == 2)
     assert registry._server.connections == 1
-
-
-def test_nothing_is_opened_before_the_first_use():
-    before = threading.active_count()
-    ConsulDiscovery("192.0.2.1", 8500)
-    assert threading.active_count() == before
 
 
 # --- a file instead of a registry
