@@ -19,9 +19,7 @@ def test_the_gateway_follows_dns(upstream, tmp_path, monkeypatch):
     discovery = make_discovery(f"dns://souk.test?server=127.0.0.1:{server.port}")
     with open_gateway(tmp_path, discovery, CACHE_SECONDS="60") as door:
         assert door.served_by("/api/catalog/products") == str(one.port)
-        assert (
-            door.ask("/api/catalog/products").headers["x-cache"] == "HIT"
-        )
+        assert door.ask("/api/catalog/products").headers["x-cache"] == "HIT"
         assert door.ask("/api/orders/1").status == 503
         server.put("_http._tcp.catalog", *records(two), kind="SRV")
         eventually(lambda: door.served_by("/api/catalog/openapi.json") == str(two.port))
