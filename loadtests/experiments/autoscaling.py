@@ -18,7 +18,7 @@ from loadtests.model.fluid import fluid
 from loadtests.shapes import Profile
 
 THREADS, BANK_MS, TARGET, MOST = 2, 200, 0.6, 4
-BASE, PEAK = 4.0, 22.0  # charges a second
+BASE, PEAK = 3.0, 22.0  # charges a second, evenly: chance would ask for a replica before the step
 SLO_MS = 600.0  # for the p95 of a second: three times what the bank takes
 SHED_S = 2.5  # a request that has waited so long in an instance is refused (SHED_AFTER_MS)
 PAYMENTS, ROUTE = "service:payments", "/internal/charges"
@@ -35,7 +35,7 @@ class Autoscaling(Experiment):
     def predict(self, lab: Lab) -> None:
         """One charge alone, one more replica by hand; then the policy and a fluid queue tell the rest."""
         lab.system.bank(latency_ms=BANK_MS)
-        alone = lab.measure("one charge at a time", Open(BASE, {"charge": 1}), lab.seconds(20, 5))
+        alone = lab.measure("one charge at a time", Open(BASE, {"charge": 1}, "constant"), lab.seconds(20, 5))
         began = time.monotonic()
         lab.system.scale(payments=2)
         self.start_s = time.monotonic() - began
@@ -100,7 +100,7 @@ class Autoscaling(Experiment):
                 self._autoscaled(lab, arm)
 
     def _arm(self, lab: Lab, name: str) -> AbstractContextManager[Arm]:
-        return lab.arm(name, Open(self.profile, {"charge": 1}), warm_up_s=1)
+        return lab.arm(name, Open(self.profile, {"charge": 1}, "constant"), warm_up_s=1)
 
     def _autoscaled(self, lab: Lab, arm: Arm) -> None:
         policy = TargetTracking(TARGET, 1, MOST)
