@@ -27,5 +27,6 @@ Reading order, as a request meets the files:
     errors.py        the few errors and their HTTP status
     telemetry.py     logs and metrics               faults.py     breaking things on purpose
     testing.py       what the tests of every service share: apps and neighbours; tokens (testing_tokens.py),
-                     bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py)
+                     bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py),
+                     fixtures (testing_fixtures.py)
 """

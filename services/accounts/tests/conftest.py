@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from accounts.app import create_app
 from accounts.settings import Settings
 from chassis.testing import app_maker
+from chassis.testing_fixtures import app, client
 from chassis.testing_postgres import database_url, postgres
 
 __all__ = ["app", "client", "database_url", "make_app", "postgres"]
@@ -22,13 +22,3 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
     cheap = {"argon2_memory_kib": 8, "argon2_passes": 1, "threads": 64, "event_routes": ROUTES}
     with app_maker(create_app, Settings, tmp_path, database_url=database_url, **cheap) as make:
         yield make
-
-
-@pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()

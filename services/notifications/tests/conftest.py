@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from chassis.testing import app_maker
+from chassis.testing_fixtures import app, client
 from chassis.testing_postgres import database_url, postgres
 from notifications.app import create_app
 from notifications.settings import Settings
@@ -20,13 +20,3 @@ def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]
     """Makes the application; called again it makes another replica on the same database."""
     with app_maker(create_app, Settings, tmp_path, database_url=database_url) as make:
         yield make
-
-
-@pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from chassis.testing import Neighbour, app_maker
+from chassis.testing_fixtures import app, client
 from chassis.testing_postgres import database_url, postgres
 from orders.app import create_app
 from orders.settings import Settings
@@ -48,13 +48,3 @@ def make_app(catalog: Neighbour, tmp_path: Path) -> Iterator[Callable[..., Flask
     neighbours = {"catalog": catalog.address}
     with app_maker(create_app, Settings, tmp_path, neighbours=neighbours, event_routes=ROUTES) as make:
         yield make
-
-
-@pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from chassis.testing import Neighbour, app_maker
+from chassis.testing_fixtures import app, client
 from chassis.testing_postgres import database_url, postgres
 from payments.app import create_app
 from payments.settings import Settings
@@ -30,13 +30,3 @@ def make_app(bank_server: Neighbour, database_url: str, tmp_path: Path) -> Itera
     options = {"neighbours": {"bank": bank_server.address}, "event_routes": ROUTES}
     with app_maker(create_app, Settings, tmp_path, database_url=database_url, **options) as make:
         yield make
-
-
-@pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
