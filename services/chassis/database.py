@@ -4,7 +4,8 @@
     with database.reading() as session:       # one consistent view, never waits for a writer
     with database.read() as connection:       # the same view for Core statements, without the ORM
     with database.write() as connection:      # the first two for prepared statements alone, for what every order goes
-    with database.look() as connection:       # through: SQLAlchemy's own layers cost more than the statements they run
+    with database.look() as connection:       # through: SQLAlchemy's own layers cost more than the statements they run.
+                                              # Each statement of a look is a view of its own
 
 All raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
 
@@ -54,6 +55,8 @@ from chassis.telemetry import log
 
 BUSY_TIMEOUT_S = 8  # more than the 5 s for which a process that hangs may hold SQLite's write lock
 
+KEPT = 8  # connections that are open and in nobody's hands; half of the pool's
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC. SQLite stores no time zone, so it is put back on when a row is read."""
@@ -79,6 +82,10 @@ class Database:
         self.outbox: Any = None  # set by chassis.relay.use_outbox; publish() finds it by the session
         # Writers of one process queue here instead of in SQLite's busy handler, which polls and is unfair.
         self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
+        # Into SQLAlchemy's pool and out of it takes longer than most statements. Not for a server: the pool tries its
+        # connections before it gives them, for they may be broken.
+        self._kept: list[PoolProxiedConnection] = []
+        self._most_kept = KEPT if self._writers is not None else 0
         self._read_only = False  # SQLite: files were opened while they could not be written
         self._reopening = threading.Lock()
         self.now = utc_now if self.engine.name == "sqlite" else SharedClock(self._server_time).now
@@ -101,10 +108,8 @@ class Database:
 
     @contextmanager
     def look(self) -> Iterator[PoolProxiedConnection]:
-        """A read-only view for prepared statements; nothing written in it is kept."""
+        """For prepared statements that only read. Each sees a view of its own: what must fit together is one."""
         with self._driver() as connection:
-            if self._writers is not None:
-                connection.cursor().execute("BEGIN")
             yield connection
 
     @contextmanager
@@ -136,15 +141,29 @@ class Database:
         if self._read_only:
             self._reopen()
         try:
-            connection = self.engine.raw_connection()
+            connection = self._take()
             try:
                 yield connection
-            finally:
+            except BaseException:
                 connection.close()  # the pool rolls back what is not committed
+                raise
+            self._give_back(connection)
         except self._driver_error as error:
             _raise_in_plain_words(self._as_sqlalchemy(error))
         except SQLAlchemyError as error:
             _raise_in_plain_words(error)
+
+    def _take(self) -> PoolProxiedConnection:
+        try:
+            return self._kept.pop()
+        except IndexError:
+            return self.engine.raw_connection()
+
+    def _give_back(self, connection: PoolProxiedConnection) -> None:
+        if len(self._kept) < self._most_kept:
+            self._kept.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def _driver_errors(self) -> Iterator[None]:
@@ -193,6 +212,8 @@ class Database:
             if self._read_only:
                 deadline_at = time.monotonic() + BUSY_TIMEOUT_S
                 while cast(QueuePool, self.engine.pool).checkedout() and time.monotonic() < deadline_at:
+                    while self._kept:
+                        self._kept.pop().close()
                     time.sleep(0.01)
                 self.engine.dispose()
                 self._read_only = False

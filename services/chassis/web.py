@@ -6,7 +6,7 @@ stack trace, no SQL, no address) reaches the client.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -81,7 +81,7 @@ QUIET = ("/healthz", "/readyz", "/metrics")  # asked every second or so: not wor
 
 def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     """An application with nothing in it yet but what all services share. forms: HTML forms are taken beside JSON."""
-    app = APIFlask(settings.service, title=settings.service, version=settings.version, docs_path=None)
+    app = _App(settings.service, title=settings.service, version=settings.version, docs_path=None)
     app.config.update(MAX_CONTENT_LENGTH=settings.max_body_bytes, AUTO_404_RESPONSE=False)
     app.security_schemes = {
         "user": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -104,6 +104,12 @@ def make_app(settings: ChassisSettings, *, forms: bool = False) -> APIFlask:
     return app
 
 
+class _App(APIFlask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """As it is. Flask looks at each function, for each request, whether it is a coroutine; none of ours is one."""
+        return func
+
+
 class _Around:
     """What is done before and after every request. It runs for all of them, so it looks nothing up twice."""
 
@@ -112,10 +118,10 @@ class _Around:
 
     def begin(self) -> None:
         asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # without the proxy at each look
-        headers, settings = asked.headers, self._settings
+        environ, settings = asked.environ, self._settings  # `headers` raises and catches for each that is missing
         g.began, g.noted = time.perf_counter(), {}
-        current_trace.set(parse_traceparent(headers.get("traceparent", "")) or new_trace())
-        given_ms = headers.get("X-Request-Timeout-Ms", type=int, default=settings.request_timeout_ms)
+        current_trace.set(parse_traceparent(environ.get("HTTP_TRACEPARENT", "")) or new_trace())
+        given_ms = _number_in(environ, "HTTP_X_REQUEST_TIMEOUT_MS", int, settings.request_timeout_ms)
         budget_ms = min(given_ms, LONGEST_BUDGET_MS) - waited_s() * 1000  # it arrived when it was queued
         deadline.set_deadline(budget_ms)
         if asked.path in QUIET:
@@ -124,7 +130,7 @@ class _Around:
             raise NotFound("there is nothing here")
         if budget_ms <= 0:
             raise DeadlinePassed("the time for this request was over before it was begun")
-        _shed_if_queued_too_long(settings, budget_ms, headers.get("X-Request-Start", type=float))
+        _shed_if_queued_too_long(settings, budget_ms, _number_in(environ, "HTTP_X_REQUEST_START", float, None))
         if asked.method in WITH_BODY and _has_body(asked):
             _check_body_type(asked, self._extensions["souk.body_types"])
 
@@ -152,6 +158,16 @@ class _Around:
 def note(**fields: object) -> None:
     """Say more about the request at hand in its log line."""
     g.noted.update(fields)
+
+
+def _number_in(environ: Mapping[str, Any], name: str, kind: Callable[[str], Any], default: Any) -> Any:
+    """What this header says, or the default where it is missing or says no number."""
+    if (text := environ.get(name)) is None:
+        return default
+    try:
+        return kind(text)
+    except ValueError:
+        return default
 
 
 def _check_body_type(asked: Request, taken: tuple[str, ...]) -> None:

@@ -40,9 +40,9 @@ class Line:
     """So many pieces of one product at the price that it had when the order was placed."""
 
     sku: str
+    name: str
     quantity: int
     price_cents: int
-    name: str
 
     @property
     def total_cents(self) -> int:

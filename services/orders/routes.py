@@ -57,7 +57,7 @@ def index(query_data: OrdersQuery) -> dict[str, Any]:
         raise Unprocessable("at most 100 on a page", errors=[{"field": "limit", "message": "at most 100"}])
     owner = None if query_data.scope == "all" else caller().id
     orders, following = usecases.list_orders(app_database(), owner, query_data.limit, query_data.cursor)
-    return {"items": [order_answer(*order) for order in orders], "next": following}
+    return {"items": [order_answer(order) for order in orders], "next": following}
 
 
 @routes.get("/<order_id>")
@@ -65,7 +65,7 @@ def index(query_data: OrdersQuery) -> dict[str, Any]:
 @answers(OrderAnswer)
 def show(order_id: str) -> dict[str, Any]:
     """One order with its history."""
-    return order_answer(*usecases.get_order(app_database(), caller(), order_id))
+    return order_answer(usecases.get_order(app_database(), caller(), order_id))
 
 
 @routes.post("/<order_id>/cancellation")
@@ -73,4 +73,4 @@ def show(order_id: str) -> dict[str, Any]:
 @answers(OrderAnswer, 202, also={409: "it is confirmed already"})
 def cancel(order_id: str) -> tuple[dict[str, Any], int]:
     """Cancel the order; 409 when it is confirmed already. Asking again is harmless."""
-    return order_answer(*usecases.cancel_order(app_database(), caller(), order_id)), 202
+    return order_answer(usecases.cancel_order(app_database(), caller(), order_id)), 202

@@ -1,6 +1,6 @@
 """The shapes on the wire: what customers send, what they get, and what orders reads from others' events."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from chassis.paging import OperatorPage
 from chassis.schemas import Answer, Body, utc_text
-from orders.domain import TEST_CARDS
+from orders.domain import TEST_CARDS, State
 
 Sku = Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,32}$")]
 
@@ -67,15 +67,23 @@ class AboutOrder(BaseModel):
     order_id: str
 
 
-def order_answer(order: Record, lines: Iterable[Record], history: Iterable[Record]) -> dict[str, Any]:
-    """An order as its customer sees it, from its rows. The card is not in it."""
+def order_answer(order: Record) -> dict[str, Any]:
+    """An order as its customer sees it, from its row. The card is not in it."""
     return {
         "id": order["id"],
         "customer_id": order["customer_id"],
         "state": order["state"],
         "reason": order["reason"],
-        "lines": [{name: line[name] for name in ("sku", "name", "quantity", "price_cents")} for line in lines],
+        "lines": order["lines"],
         "total_cents": order["total_cents"],
         "currency": order["currency"],
-        "history": [{"state": step["state"], "at": utc_text(step["at"])} for step in history],
+        "history": [{"state": state, "at": utc_text(at)} for state, at in _history(order)],
     }
+
+
+def _history(order: Record) -> Iterator[tuple[str, datetime]]:
+    yield State.PENDING, order["created_at"]
+    if order["reserved_at"] is not None:
+        yield State.RESERVED, order["reserved_at"]
+    if order["ended_at"] is not None:
+        yield order["state"], order["ended_at"]

@@ -1,11 +1,10 @@
 """What customers do with orders: place, cancel, look. The rest of an order's life is in saga.py."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import bindparam, insert, select, tuple_
 
 from chassis.database import Database
 from chassis.errors import Forbidden, NotFound, Unprocessable
@@ -18,16 +17,13 @@ from orders.admission import Admission
 from orders.clients import Catalog, Product
 from orders.domain import Line, Reason, State, check_cancellable, check_card, merge_quantities
 from orders.schemas import PlaceOrder, Record, order_answer
-from orders.transitions import HISTORY, LINES, NOTE, SEQ, describe, finish, order_history, order_lines, orders
+from orders.transitions import describe, finish, orders
 
-Whole = tuple[Record, Sequence[Record], Sequence[Record]]  # an order with its lines and its history
-
-_PLACE, _PLACE_LINES = Prepared(insert(orders)), Prepared(insert(order_lines))
-_ALL = bindparam("order_ids", expanding=True)
-_LINES_OF_ALL = select(order_lines).where(order_lines.c.order_id.in_(_ALL)).order_by(order_lines.c.sku)
-_HISTORY_OF_ALL = select(order_history).where(order_history.c.order_id.in_(_ALL)).order_by(order_history.c.seq)
-_SHOWN = [orders.c[name] for name in ("id", "customer_id", "state", "reason", "total_cents", "currency")]
-_BY_ID = Prepared(select(*_SHOWN).where(orders.c.id == bindparam("order_id")))
+_PLACE = Prepared(insert(orders))
+_SHOWN = (
+    "id", "customer_id", "state", "reason", "lines", "total_cents", "currency", "created_at", "reserved_at", "ended_at",
+)  # fmt: skip
+_BY_ID = Prepared(select(*(orders.c[name] for name in _SHOWN)).where(orders.c.id == bindparam("order_id")))
 
 
 def place_order(
@@ -51,18 +47,15 @@ def place_order(
     now, order_id = database.now(), str(uuid.uuid4())
     order = {
         "id": order_id, "customer_id": customer.id, "state": State.PENDING, "reason": None, "currency": currency,
-        "total_cents": sum(line.total_cents for line in lines), "card": wanted.payment.card,
-        "deadline": now + timedelta(seconds=deadline_s), "created_at": now,
+        "total_cents": sum(line.total_cents for line in lines), "lines": [vars(line) for line in lines],
+        "card": wanted.payment.card, "deadline": now + timedelta(seconds=deadline_s), "created_at": now,
+        "reserved_at": None, "ended_at": None,
     }  # fmt: skip
-    rows = [vars(line) | {"order_id": order_id} for line in lines]
-    step = {"order_id": order_id, "seq": SEQ[State.PENDING], "state": State.PENDING, "at": now}
-    answer = Answer(202, order_answer(order, rows, [step]), location=f"/api/orders/{order_id}")
+    answer = Answer(202, order_answer(order), location=f"/api/orders/{order_id}")
     with database.write() as connection:
         store(connection, key, answer)
         _PLACE.run(connection, order)
-        _PLACE_LINES.run_all(connection, rows)
-        NOTE.run(connection, step)
-        publish(connection, "order.placed", order_id, describe(order, rows))
+        publish(connection, "order.placed", order_id, describe(order))
     return answer
 
 
@@ -74,29 +67,29 @@ def price(quantities: dict[str, int], products: dict[str, Product]) -> tuple[lis
     currencies = {products[sku].currency for sku in quantities}
     if len(currencies) > 1:
         raise Unprocessable(f"one order has one currency, not {' and '.join(sorted(currencies))}")
-    lines = [Line(s, n, products[s].price_cents, products[s].name) for s, n in sorted(quantities.items())]
+    lines = [Line(s, products[s].name, n, products[s].price_cents) for s, n in sorted(quantities.items())]
     return lines, currencies.pop()
 
 
-def cancel_order(database: Database, customer: Caller, order_id: str) -> Whole:
+def cancel_order(database: Database, customer: Caller, order_id: str) -> Record:
     """Cancel at the customer's wish; a cancelled order stays as it is. Raises Conflict when it is confirmed."""
     with database.write() as connection:
         _own(connection, order_id, customer)
         finish(connection, order_id, State.CANCELLED, Reason.CUSTOMER)
         order = _own(connection, order_id, customer)
         check_cancellable(State(order["state"]))
-        return _whole(connection, order)
+        return order
 
 
-def get_order(database: Database, caller: Caller, order_id: str) -> Whole:
+def get_order(database: Database, caller: Caller, order_id: str) -> Record:
     """Raises NotFound, or Forbidden for another customer's order."""
     with database.look() as connection:
-        return _whole(connection, _own(connection, order_id, caller))
+        return _own(connection, order_id, caller)
 
 
 def list_orders(
     database: Database, customer_id: str | None, limit: int, cursor: str | None
-) -> tuple[list[Whole], str | None]:
+) -> tuple[list[Record], str | None]:
     """A page of a customer's orders, or of everybody's (None), newest first, and the next cursor."""
     statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit + 1)
     if customer_id is not None:
@@ -104,25 +97,8 @@ def list_orders(
     if cursor is not None:
         statement = statement.where(tuple_(orders.c.created_at, orders.c.id) < decode_moment(cursor))
     with database.read() as connection:
-        rows = connection.execute(statement).mappings().all()
-        page, following = paged(rows, limit, lambda order: [order["created_at"].isoformat(), order["id"]])
-        return _wholes(connection, page), following
-
-
-def _whole(unit: Unit, order: Record) -> Whole:
-    about = {"order_id": order["id"]}
-    return order, LINES.rows(unit, about), HISTORY.rows(unit, about)
-
-
-def _wholes(connection: Connection, page: Sequence[Record]) -> list[Whole]:
-    """Two statements for all orders of a page together, and not for each."""
-    parts: list[defaultdict[str, list[Record]]] = []
-    for statement in (_LINES_OF_ALL, _HISTORY_OF_ALL):
-        parts.append(defaultdict(list))
-        for row in connection.execute(statement, {"order_ids": [order["id"] for order in page]}).mappings():
-            parts[-1][row["order_id"]].append(row)
-    lines, history = parts
-    return [(order, lines[order["id"]], history[order["id"]]) for order in page]
+        rows: Sequence[Record] = connection.execute(statement).mappings().all()  # type: ignore[assignment]
+    return paged(rows, limit, lambda order: [order["created_at"].isoformat(), order["id"]])
 
 
 def _own(unit: Unit, order_id: str, caller: Caller) -> Record:

@@ -14,7 +14,7 @@ def test_merged_lines_may_not_exceed_a_thousand_pieces():
 
 
 def test_a_lines_total_is_quantity_times_price():
-    assert Line("TEA", 3, 350, "Mint tea").total_cents == 1_050
+    assert Line("TEA", "Mint tea", 3, 350).total_cents == 1_050
 
 
 @pytest.mark.parametrize("card", TEST_CARDS)
