@@ -83,8 +83,10 @@ class Database:
         # Writers of one process queue here instead of in SQLite's busy handler, which polls and is unfair.
         self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
         # Into SQLAlchemy's pool and out of it takes longer than most statements. Not for a server: the pool tries its
-        # connections before it gives them, for they may be broken.
-        self._kept: list[PoolProxiedConnection] = []
+        # connections before it gives them, for they may be broken. Writers have one of their own, since they take turns:
+        # SQLite forgets the pages that a connection has read as soon as another one writes.
+        self._for_writing: list[PoolProxiedConnection] = []
+        self._for_looking: list[PoolProxiedConnection] = []
         self._most_kept = KEPT if self._writers is not None else 0
         self._read_only = False  # SQLite: files were opened while they could not be written
         self._reopening = threading.Lock()
@@ -97,7 +99,7 @@ class Database:
     def write(self) -> Iterator[PoolProxiedConnection]:
         """A read-write transaction for prepared statements; what it publishes is relayed once it has committed."""
         callbacks: list[Callable[[], None]] = []
-        with self._turn(), self._driver() as connection:
+        with self._turn(), self._driver(self._for_writing) as connection:
             connection.info.update(outbox=self.outbox, after_commit=callbacks)
             if self._writers is not None:
                 connection.cursor().execute("BEGIN IMMEDIATE")  # psycopg begins by itself
@@ -109,7 +111,7 @@ class Database:
     @contextmanager
     def look(self) -> Iterator[PoolProxiedConnection]:
         """For prepared statements that only read. Each sees a view of its own: what must fit together is one."""
-        with self._driver() as connection:
+        with self._driver(self._for_looking) as connection:
             yield connection
 
     @contextmanager
@@ -136,32 +138,32 @@ class Database:
         return self.engine.connect()
 
     @contextmanager
-    def _driver(self) -> Iterator[PoolProxiedConnection]:
-        """A connection of the driver's, whose exceptions come out as SQLAlchemy's would."""
+    def _driver(self, kept: list[PoolProxiedConnection]) -> Iterator[PoolProxiedConnection]:
+        """A connection of the driver's, a kept one if there is one. Its exceptions come out as SQLAlchemy's would."""
         if self._read_only:
             self._reopen()
         try:
-            connection = self._take()
+            connection = self._take(kept)
             try:
                 yield connection
             except BaseException:
                 connection.close()  # the pool rolls back what is not committed
                 raise
-            self._give_back(connection)
+            self._give_back(connection, kept)
         except self._driver_error as error:
             _raise_in_plain_words(self._as_sqlalchemy(error))
         except SQLAlchemyError as error:
             _raise_in_plain_words(error)
 
-    def _take(self) -> PoolProxiedConnection:
+    def _take(self, kept: list[PoolProxiedConnection]) -> PoolProxiedConnection:
         try:
-            return self._kept.pop()
+            return kept.pop()
         except IndexError:
             return self.engine.raw_connection()
 
-    def _give_back(self, connection: PoolProxiedConnection) -> None:
-        if len(self._kept) < self._most_kept:
-            self._kept.append(connection)
+    def _give_back(self, connection: PoolProxiedConnection, kept: list[PoolProxiedConnection]) -> None:
+        if len(kept) < self._most_kept:
+            kept.append(connection)
         else:
             connection.close()
 
@@ -212,8 +214,9 @@ class Database:
             if self._read_only:
                 deadline_at = time.monotonic() + BUSY_TIMEOUT_S
                 while cast(QueuePool, self.engine.pool).checkedout() and time.monotonic() < deadline_at:
-                    while self._kept:
-                        self._kept.pop().close()
+                    for kept in (self._for_writing, self._for_looking):
+                        while kept:
+                            kept.pop().close()
                     time.sleep(0.01)
                 self.engine.dispose()
                 self._read_only = False
