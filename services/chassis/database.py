@@ -55,7 +55,7 @@ from chassis.telemetry import log
 
 BUSY_TIMEOUT_S = 8  # more than the 5 s for which a process that hangs may hold SQLite's write lock
 
-KEPT = 8  # connections that are open and in nobody's hands; half of the pool's
+KEPT = 8  # connections of SQLite's that wait for the next look, beside those of the pool
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -83,8 +83,8 @@ class Database:
         # Writers of one process queue here instead of in SQLite's busy handler, which polls and is unfair.
         self._writers: threading.Lock | None = threading.Lock() if self.engine.name == "sqlite" else None
         # Into SQLAlchemy's pool and out of it takes longer than most statements. Not for a server: the pool tries its
-        # connections before it gives them, for they may be broken. Writers have one of their own, since they take turns:
-        # SQLite forgets the pages that a connection has read as soon as another one writes.
+        # connections before it gives them, for they may be broken. Writers take turns with one of their own: SQLite
+        # forgets the pages that a connection has read as soon as another one writes.
         self._for_writing: list[PoolProxiedConnection] = []
         self._for_looking: list[PoolProxiedConnection] = []
         self._most_kept = KEPT if self._writers is not None else 0
@@ -319,8 +319,8 @@ def _make_engine(url: str, patient: bool) -> Engine:
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        parsed, pool_size=16, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S, hide_parameters=True, pool_use_lifo=True,
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
+        parsed, pool_size=16, max_overflow=16 + KEPT, pool_timeout=BUSY_TIMEOUT_S, pool_use_lifo=True,
+        hide_parameters=True, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
     )  # fmt: skip
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -53,4 +53,5 @@ def parse_traceparent(text: str) -> TraceContext | None:
 
 
 def _new_id(size: int) -> str:
+    """All zeros is the one invalid id. It is no secret: whoever guesses one can do nothing with it."""
     return f"{random.randrange(1, 1 << 8 * size):0{2 * size}x}"
