@@ -28,7 +28,7 @@ test-faults: setup  ## everything is killed, stopped, slowed and filled up under
 fuzz: setup  ## what schemathesis finds in every service's API when it looks longer; FUZZ_SEED=2 looks elsewhere
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(PYTHON_IN_VENV) -m pytest -q -n 2 services/tests/test_schemathesis.py
 
-check: setup  ## style, types, import rules, insecure code, vulnerable packages, sizes, links in the docs
+check: setup  ## style, types, import rules, insecure code, vulnerable packages, Kubernetes manifests, sizes, links in the docs
 	@$(PYTHON_IN_VENV) -m deploy.checks
 
 load: setup  ## shoppers for 60 s against the running shop; other options by ARGS="--seconds 10 --users 5"

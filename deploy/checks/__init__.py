@@ -1,1 +1,1 @@
-"""Checks that no library has: the sizes that the house aims at, and the links of the documentation."""
+"""Checks that no library has: sizes that the house aims at, links of the documentation, and Kubernetes manifests."""

@@ -1,10 +1,10 @@
-"""`python -m deploy.checks`: style, types, import rules, security, sizes and links. Exits with 1 when one fails."""
+"""`python -m deploy.checks`: style, types, import rules, security, manifests, sizes, links. Exits 1 if one fails."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-from deploy.checks import links, sizes, vulnerabilities
+from deploy.checks import kubernetes, links, sizes, vulnerabilities
 
 PACKAGES = ("services", "gateway", "deploy", "loadtests", "bench")
 BIN = Path(sys.executable).parent
@@ -32,10 +32,13 @@ def main() -> int:
     passed = [run(name, command) for name, command in COMMANDS.items()]
     broken = links.broken_links(links.documents())
     print(f"{'FAILED' if broken else 'ok    '} links in the documentation", *broken, sep="\n  ")
-    verdict, report = vulnerabilities.audit()
-    print(verdict, report)
+    verdicts = []
+    for check in (kubernetes.check, vulnerabilities.audit):
+        verdict, report = check()
+        print(verdict, report)
+        verdicts.append(verdict)
     sizes.show()
-    return 0 if all(passed) and not broken and verdict != "FAILED" else 1
+    return 0 if all(passed) and not broken and "FAILED" not in verdicts else 1
 
 
 if __name__ == "__main__":

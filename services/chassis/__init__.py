@@ -5,7 +5,7 @@ Nothing in this package knows what the shop sells. A service's `app.py` calls `m
 
 Reading order, as a request meets the files:
 
-    main.py          `python -m orders serve | migrate | seed`
+    main.py          `python -m orders serve | migrate | seed | wait`
     settings.py      the environment becomes one checked object
     serve.py         gunicorn: bind, fork, register, drain, leave
     patience.py      gunicorn's worker, whose threads never wait for a client; incoming.py: is a request whole?

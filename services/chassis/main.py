@@ -1,4 +1,4 @@
-"""`python -m orders serve | migrate | seed`: the commands of every service; several are run in order."""
+"""`python -m orders serve | migrate | seed | wait`: the commands of every service; several are run in order."""
 
 import importlib
 import importlib.util
@@ -6,7 +6,7 @@ import sys
 
 from chassis.settings import ChassisSettings, SettingsError
 
-COMMANDS = ("serve", "migrate", "seed")
+COMMANDS = ("serve", "migrate", "seed", "wait")
 
 
 def main(service: str, settings_class: type[ChassisSettings]) -> None:
@@ -29,6 +29,10 @@ def run(command: str, service: str, settings: ChassisSettings) -> None:
         from chassis.migrate import upgrade
 
         upgrade(service, settings.database)
+    elif command == "wait":
+        from chassis.migrate import wait
+
+        wait(service, settings.database)
     elif command == "seed":
         if importlib.util.find_spec(f"{service}.seed"):  # a service may have nothing to begin with
             importlib.import_module(f"{service}.seed").seed(settings)

@@ -6,10 +6,20 @@ start at once must not both change the schema.
 """
 
 import importlib
+import time
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from chassis.database import make_engine
+from chassis.telemetry import log
+
+LOOK_S = 1.0
 
 
 def alembic_config(service: str, url: str) -> Config:
@@ -26,3 +36,26 @@ def alembic_config(service: str, url: str) -> Config:
 def upgrade(service: str, url: str) -> None:
     """Bring the database to the newest revision. Does nothing on one that is there already."""
     command.upgrade(alembic_config(service, url), "head")
+
+
+def wait(service: str, url: str) -> None:
+    """Return once somebody has brought the database to this version's newest revision; a later one will do."""
+    newest = ScriptDirectory.from_config(alembic_config(service, url)).get_current_head() or ""
+    engine = make_engine(url, patient=True)
+    said = False
+    while (_revision(engine) or "") < newest:
+        if not said:
+            log.info("waiting for the database to be migrated", revision=newest)
+        said = True
+        time.sleep(LOOK_S)
+    engine.dispose()
+
+
+def _revision(engine: Engine) -> str | None:
+    """The revision of the database; None when there is none, or no answer."""
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as error:
+        log.info("the database does not answer yet", error=str(error.__cause__ or error))
+        return None
