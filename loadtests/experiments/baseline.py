@@ -24,7 +24,7 @@ ALONE = {"order": 10.0}  # a second; all others:
 ALONE_RATE = 40.0
 BUSY_SHARE = 0.8  # of the machine, if each request cost as much as alone; it costs less then
 USERS, SIMULATED_S = 16, 20
-JUDGED = ("service:catalog", "service:inventory", "service:orders", "nginx")
+JUDGED, SHOWN = ("service:catalog", "service:inventory", "service:orders"), "nginx"
 LAW = "utilisation law, Denning and Buzen, The Operational Analysis of Queueing Network Models, 1978"
 
 
@@ -41,7 +41,7 @@ class Baseline(Experiment):
         self.alone = {step: self._alone(lab, step) for step in STEPS}
         total = sum(WEIGHTS.values())
         self.rates = {step: RATE * weight / total for step, weight in WEIGHTS.items()}
-        self.cores = {subject: self._predict_cores(lab, subject) for subject in JUDGED if lab.ours}
+        self.cores = {subject: self._predict_cores(lab, subject) for subject in (*JUDGED, SHOWN) if lab.ours}
         self.latency = {step: self._predict_latency(lab, step) for step in READS}
         if lab.ours:
             self.most = self._predict_most(lab)
@@ -100,12 +100,14 @@ class Baseline(Experiment):
 
     def judge(self, lab: Lab) -> None:
         (mixed,) = lab.of("all steps mixed")[:1]
-        for subject, made in self.cores.items():
-            lab.check(made, mixed.cores(subject), within=0.25)
+        if lab.ours:
+            for subject in JUDGED:
+                lab.check(self.cores[subject], mixed.cores(subject), within=0.25)
+            why = "it uses so little that the ticks of the kernel's clock show"
+            lab.show(self.cores[SHOWN], mixed.cores(SHOWN), why)
+            lab.check(self.most, lab.of("no pause")[0].throughput(), within=0.15)
         for step, made in self.latency.items():
             lab.check(made, mixed.mean_ms(step), within=0.3)
-        if lab.ours:
-            lab.check(self.most, lab.of("no pause")[0].throughput(), within=0.15)
         lab.require("failed requests", float((~mixed.requests.ok).sum()), at_most=0, unit="requests")
         self._draw(lab, mixed)
 

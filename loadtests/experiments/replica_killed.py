@@ -22,6 +22,7 @@ class ReplicaKilled(Experiment):
     audited = True
 
     def predict(self, lab: Lab) -> None:
+        replicas(lab, catalog=REPLICAS - 1)
         start_s = replicas(lab, catalog=REPLICAS)
         self.failed = lab.predict(
             "failed requests", 0, "requests", formula="refused at one replica, answered by another",

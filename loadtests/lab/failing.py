@@ -87,11 +87,12 @@ def arrivals_s(attempts: int, replicas: int, rate: float, sure: float = 0.99) ->
 
 def replicas(lab: "Lab", **counts: int) -> float:
     """Scale, and wait until the registry lists all of them as healthy; the seconds that it took."""
-    began = time.monotonic()
+    system = lab.system  # which may have to be started first
     lab.say("scaling " + ", ".join(f"{service} to {count}" for service, count in counts.items()))
-    lab.system.scale(**counts)
+    began = time.monotonic()
+    system.scale(**counts)
     for service, count in counts.items():
-        until(all_listed(lab.system, service, count), WHOLE_WITHIN_S)
+        until(all_listed(system, service, count), WHOLE_WITHIN_S)
     return time.monotonic() - began
 
 

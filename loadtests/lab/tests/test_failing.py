@@ -14,8 +14,9 @@ import pytest
 
 from loadtests.experiments.retry_storm import _tries
 from loadtests.lab import experiment as experiments
+from loadtests.lab import failing
 from loadtests.lab.errors import LoadBroke
-from loadtests.lab.failing import arrivals_s, at_most, kill_now, outcome, pick, slowed, standing_still
+from loadtests.lab.failing import arrivals_s, at_most, kill_now, outcome, pick, replicas, slowed, standing_still
 from loadtests.lab.measured import Measured
 from loadtests.lab.tests import synthetic
 from loadtests.lab.verdict import Prediction
@@ -55,6 +56,23 @@ def test_what_is_seen_first_becomes_an_event_of_its_own_moment():
         arm.now_s = 9.0
     assert arm.events == [(3.0, "detected", "it is there")]
     assert watch.after(1.0) == 2.0
+
+
+def test_scaling_takes_as_long_as_replicas_need_and_not_as_the_system_that_had_to_start_first(monkeypatch):
+    now = [0.0]
+
+    class Lab:
+        @property
+        def system(self):
+            now[0] += 100  # it starts
+            return SimpleNamespace(scale=lambda **_: now.append(now.pop() + 2))
+
+        def say(self, _what):
+            pass
+
+    monkeypatch.setattr(failing, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(failing, "until", lambda *_: None)
+    assert replicas(Lab(), catalog=3) == 2
 
 
 def test_what_is_never_seen_is_no_event():
