@@ -23,8 +23,8 @@ from chassis.watched import FIRST_ANSWER_S, Watched, WatchedNames
 
 log = logging.getLogger(__name__)
 
-# A record's time to live says when to ask again, within these. CoreDNS gives 30 s by default, and would answer with
-# a change long before.
+# A record's time to live says when to ask again, within these. Kubernetes' CoreDNS usually says 30 s; where it keeps no
+# answers in a cache, it would tell of a change long before.
 FLOOR_S, CEILING_S = 1.0, 5.0
 TRY_S, ANSWER_S = 0.5, 1.5  # until a question is sent once more, and until it is given up
 RETRY_S = 1.0  # after a question that nobody answered
