@@ -71,4 +71,4 @@ class FlashSale(Experiment):
         lab.check(self.sold, float(STOCK - self.left["on_hand"]), within=0.0)
         lab.check(self.out, self.empty.after(self.found.fault.begin_s), within=0.5)
         lab.require("failed requests", float(self.found.fault.failed), at_most=0, unit="requests")
-        draw(lab, {ARM: self.found}, "inventory", f"{STOCK} pieces for everybody")
+        draw(lab, {ARM: self.found}, "orders", f"{STOCK} pieces for everybody")

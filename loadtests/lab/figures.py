@@ -28,7 +28,9 @@ def _number(value: Any) -> str:
     if not math.isfinite(value) or value == 0:
         return NONE if math.isnan(value) else f"{value:g}"
     digits = 2 - math.floor(math.log10(abs(value)))
-    return f"{round(value, digits):,.{min(max(digits, 0), 12)}f}"
+    if digits > 12:
+        return f"{value:.1e}"
+    return f"{round(value, digits):,.{max(digits, 0)}f}"
 
 
 def percent(value: Any) -> str:

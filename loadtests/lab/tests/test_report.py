@@ -172,6 +172,7 @@ def test_numbers_are_written_with_three_digits_that_count():
         "100.0",
     ]
     assert figure(1.5, "ms") == "1.50 ms"
+    assert figure(-3.04e-17) == "-3.0e-17"
     assert (figure(80, "1/s"), figure(80, "/s"), figure(0.5, "1")) == ("80/s", "80/s", "0.500 1")
     assert figure(None, "ms") == NONE
     assert percent(-0.0526) == "\N{MINUS SIGN}5.3\N{NO-BREAK SPACE}%"
