@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from loadtests.lab.omission import compare_clocks
-from loadtests.lab.plots.style import COLOURS, figure, plain_log, save
+from loadtests.lab.plots.style import COLOURS, figure, legend_below, plain_log, save
 from loadtests.lab.statistics import BEYOND
 
 TICKS = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999)
 POINTS = 400
+LINES = ("-", "-.", ":")  # of the groups that have each colour
 
 
 def latency_distribution(
@@ -22,23 +23,23 @@ def latency_distribution(
     Each line ends at the last percentile with enough samples beyond it. Where the clocks differ, the time from the
     sending is drawn too, dashed: what is between the two is what coordinated omission would hide.
     """
-    with figure(1, 4.0) as (made, (axis,)):
+    with figure(1, 4.0 + 0.1 * len(groups)) as (made, (axis,)):
         ends, differ = [], False
-        for (group, (due, sent)), colour in zip(groups.items(), COLOURS, strict=False):
+        for number, (group, (due, sent)) in enumerate(groups.items()):
             latency, response = np.asarray(due, float), np.asarray(sent, float)
             if latency.size < 2 * BEYOND:
                 continue
-            ends.append(_draw(axis, latency, f"{group} (n = {latency.size:,})", colour, "-"))
+            colour, style = COLOURS[number % len(COLOURS)], LINES[number // len(COLOURS) % len(LINES)]
+            ends.append(_draw(axis, latency, f"{group} (n = {latency.size:,})", colour, style))
             if compare_clocks(latency, response).differ:
                 differ = True
-                _draw(axis, response, f"{group}, from the sending", colour, "--")
+                _draw(axis, response, "", colour, "--")
         plain_log(axis)
         last = max(ends, default=0.99)
         ticks = [share for share in TICKS if share <= last + 1e-9]
         axis.set_xticks([_place(share) for share in ticks], [f"{100 * share:g}" for share in ticks])
         axis.set(xlim=(0, _place(last) * 1.02), xlabel="percentile", ylabel="latency, ms", title=title)
-        if axis.lines:
-            axis.legend(loc="best")
+        legend_below(made, axis)
         clocks = "Solid: from the scheduled time; dashed: from the sending." if differ else ""
         return save(made, folder, name, title, f"{caption} {clocks}".strip())
 

@@ -68,3 +68,9 @@ def legend_above(axis: "Axes", columns: int = 4, **options: object) -> None:
         loc="lower right", bbox_to_anchor=(1.01, 0.99), ncols=columns, borderaxespad=0.1, handlelength=1.7,
         columnspacing=1.0, handletextpad=0.4, **options,
     )  # fmt: skip
+
+
+def legend_below(made: "Figure", axis: "Axes", columns: int = 2) -> None:
+    """Under the axes, where it hides nothing however many lines there are; none where nothing is named."""
+    if axis.get_legend_handles_labels()[0]:
+        made.legend(loc="outside lower center", ncols=columns, handlelength=2.4, columnspacing=1.2)

@@ -89,6 +89,21 @@ def test_a_curve_shows_the_fit_the_points_and_where_it_ends(tmp_path):
         assert f"<!-- {words} -->" in text
 
 
+def test_each_of_many_groups_has_a_line_of_its_own(tmp_path):
+    values = [float(n) for n in range(1, 200)]
+    names = [f"group {n}" for n in range(8)]
+    row = plots.latency_distribution(dict.fromkeys(names, (values, values)), tmp_path, "many", "Many")
+    text = (tmp_path / row["file"]).read_text()
+    assert [name for name in names if f"<!-- {name} (n = 199) -->" not in text] == []
+
+
+def test_a_bar_says_how_many_and_not_in_powers_of_ten(tmp_path):
+    used = {"here": {"slow": 1000, "fast": 1111}, "there": {"slow": 0.25}}
+    text = (tmp_path / plots.cpu_bars(used, tmp_path, "bars", "Bars")["file"]).read_text()
+    assert "<!-- 2,111 -->" in text
+    assert "<!-- slow -->" in text
+
+
 def test_one_arm_and_an_arm_without_a_good_answer_are_drawn(tmp_path):
     samples = synthetic.samples()
     trace = plots.Trace(samples.where(~samples.ok), 20.0, 30.0)
