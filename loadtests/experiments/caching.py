@@ -71,7 +71,7 @@ class Caching(Experiment):
         arms = {"off": off, "on": on, "cold": self.cold}
         groups = {name: (arm.latencies_ms(), arm.steady.response_ms[arm.steady.ok]) for name, arm in arms.items()}
         lab.plot(latency_distribution(groups, lab.folder.path, "latency", "A product: cache off, on, cold"))
-        used = {who: {name: arm.cores(who) for name, arm in arms.items()} for who in (CATALOG, "nginx")}
+        used = {name: {"catalog": arm.cores(CATALOG), "nginx": arm.cores("nginx")} for name, arm in arms.items()}
         lab.plot(cpu_bars(used, lab.folder.path, "cpu", f"CPU at {RATE:g} requests a second"))
 
     def _break_even(self, off: Measured) -> float:
