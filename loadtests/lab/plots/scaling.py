@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadtests.lab.plots.style import COLOURS, GREY, figure, legend_above, save
+from loadtests.lab.plots.style import COLOURS, GREY, figure, legend_below, save
 
 if TYPE_CHECKING:
     from loadtests.lab.measured import Measured
@@ -33,5 +33,5 @@ def scaling_timeline(
         rate.set(ylabel="good answers /s", title=title, ylim=(0, None))
         latency.set(ylabel="p95, ms", ylim=(0, None))
         replicas.set(ylabel="replicas", xlabel="seconds", ylim=(0, None))
-        legend_above(rate)
+        legend_below(made, rate, columns=4)
         return save(made, folder, name, title, caption)

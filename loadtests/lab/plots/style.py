@@ -72,5 +72,6 @@ def legend_above(axis: "Axes", columns: int = 4, **options: object) -> None:
 
 def legend_below(made: "Figure", axis: "Axes", columns: int = 2) -> None:
     """Under the axes, where it hides nothing however many lines there are; none where nothing is named."""
-    if axis.get_legend_handles_labels()[0]:
-        made.legend(loc="outside lower center", ncols=columns, handlelength=2.4, columnspacing=1.2)
+    handles, names = axis.get_legend_handles_labels()
+    if handles:
+        made.legend(handles, names, loc="outside lower center", ncols=columns, handlelength=2.4, columnspacing=1.2)
