@@ -61,7 +61,7 @@ class Check:
 
     @property
     def only_shown(self) -> bool:
-        return self.predicted is not None and self.tolerance is None
+        return self.predicted is not None and self.low is None and self.high is None
 
     @classmethod
     def of_bounds(

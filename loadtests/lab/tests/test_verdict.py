@@ -1,6 +1,7 @@
 """From claims and figures to a verdict."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,12 @@ def test_nothing_checked_and_nothing_known_are_inconclusive():
     assert decide([], [], None)[0] == "inconclusive"
     assert decide([GOOD, UNKNOWN], [], None)[0] == "inconclusive"
     assert decide([WRONG, UNKNOWN], [], None)[0] == "fail"
+
+
+def test_a_bound_that_was_predicted_is_judged_and_what_is_only_shown_is_not():
+    bound = replace(UNKNOWN, predicted=10.0)  # as `failing.at_most` makes it: what it waited for never came
+    assert decide([GOOD, bound], [], None)[0] == "inconclusive"
+    assert decide([GOOD, Check.of_interest(MADE, math.nan, "to compare")], [], None)[0] == "pass"
 
 
 @pytest.mark.parametrize("checks", [[GOOD], [WRONG]])
