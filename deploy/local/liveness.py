@@ -20,6 +20,7 @@ logger = logging.getLogger("souk.liveness")
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 CHECKS_PER_WINDOW = 4
 FEWEST_FAILURES = 3
+PATIENCE_S = 5.0  # with one that took the connection: twice as long as a request may wait there (SHED_AFTER_MS)
 
 
 class Found(Enum):
@@ -141,16 +142,20 @@ class Liveness:
 
     async def _check(self, replica: Replica, record: Record, port: int) -> None:
         began = time.monotonic()
-        found = await probe(port, record.pid, self.window_s / 2)
-        if time.monotonic() - began > self.window_s:
+        found = await probe(port, record.pid, self.window_s / 2, PATIENCE_S)
+        limit_s = self.window_s if found is Found.SILENT else self.window_s + PATIENCE_S
+        if time.monotonic() - began > limit_s:
             # Our own loop was late: this says nothing about the replica.
             record.clear()
         elif replica.pid == record.pid:
             record.note(found, began)
 
 
-async def probe(port: int, leader: int, timeout_s: float) -> Found:
-    """Ask one process once."""
+async def probe(port: int, leader: int, timeout_s: float, patience_s: float = 0.0) -> Found:
+    """Ask one process once. patience_s: how much longer an answer may take of one that has taken the connection.
+
+    The question waits in the same queue as the customers. So one that has too much to do answers late, and lives.
+    """
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -159,13 +164,23 @@ async def probe(port: int, leader: int, timeout_s: float) -> Found:
     except OSError:
         return Found.REFUSED
     try:
-        async with asyncio.timeout(timeout_s):
-            writer.write(REQUEST)
-            return Found.ANSWER if (await reader.read(5)) == b"HTTP/" else Found.REFUSED
-    except TimeoutError:
+        writer.write(REQUEST)
+        if (found := await _answer(reader, timeout_s)) is not None:
+            return found
         own_port = writer.get_extra_info("sockname")[1]
-        return Found.BUSY if has_accepted(groups([leader])[leader], own_port) else Found.SILENT
-    except OSError:
-        return Found.REFUSED
+        if not has_accepted(groups([leader])[leader], own_port):
+            return Found.SILENT
+        return await _answer(reader, patience_s) or Found.BUSY
     finally:
         writer.close()
+
+
+async def _answer(reader: asyncio.StreamReader, timeout_s: float) -> Found | None:
+    """What it says; None if nothing came in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return Found.ANSWER if (await reader.read(5)) == b"HTTP/" else Found.REFUSED
+    except TimeoutError:
+        return None
+    except OSError:
+        return Found.REFUSED

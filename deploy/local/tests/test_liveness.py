@@ -2,6 +2,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 
 import pytest
 
@@ -86,11 +87,11 @@ def listener():
         yield server
 
 
-def ask(listener, timeout_s=0.5):
-    return asyncio.run(probe(listener.getsockname()[1], os.getpgrp(), timeout_s))
+def ask(listener, timeout_s=0.5, patience_s=0.0):
+    return asyncio.run(probe(listener.getsockname()[1], os.getpgrp(), timeout_s, patience_s))
 
 
-def serve(listener, answer):
+def serve(listener, answer, after_s=0.0):
     """Accept one connection in a thread, and keep it open until the test is over."""
     kept = []
 
@@ -98,6 +99,7 @@ def serve(listener, answer):
         connection, _ = listener.accept()
         kept.append(connection)
         if answer:
+            time.sleep(after_s)
             connection.sendall(answer)
 
     threading.Thread(target=work, daemon=True).start()
@@ -117,6 +119,12 @@ def test_a_connection_that_nobody_takes_is_silence(listener):
 def test_a_connection_that_is_taken_and_not_answered_is_busy(listener):
     kept = serve(listener, None)
     assert ask(listener, timeout_s=2) is Found.BUSY
+    kept[0].close()
+
+
+def test_who_took_the_connection_may_answer_late(listener):
+    kept = serve(listener, b"HTTP/1.1 200 OK\r\n\r\n", after_s=2.5)
+    assert ask(listener, timeout_s=2, patience_s=30) is Found.ANSWER
     kept[0].close()
 
 
