@@ -18,7 +18,7 @@ import dns.resolver
 
 from chassis.belief import Belief
 from chassis.instance import Instance
-from chassis.registration import Registration
+from chassis.unregistered import Unregistered
 from chassis.watched import FIRST_ANSWER_S, Watched, WatchedNames
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ RETRY_S = 1.0  # after a question that nobody answered
 UDP_BYTES = 1232  # as much as passes everywhere unfragmented; longer answers come by TCP
 
 
-class DnsDiscovery:
+class DnsDiscovery(Unregistered):
     """Thread-safe. Without threads before its first use, so it may be forked.
 
     port: of all instances; None: SRV records of `_http._tcp.<service>.<suffix>` say it. server: (address, port) of a
@@ -62,18 +62,6 @@ class DnsDiscovery:
 
     def watch(self, name: str, on_change: Callable[[list[Instance]], None]) -> None:
         self._watched.of(name).add_listener(on_change)
-
-    def watch_kv(self, prefix: str, on_change: Callable[[dict[str, str]], None]) -> None:  # noqa: ARG002
-        on_change({})  # DNS has no live settings: the defaults stay
-
-    def register(self, registration: Registration) -> None:
-        """Nothing to do: whoever answers DNS sees by itself who is ready."""
-
-    def renew(self, id: str) -> bool:  # noqa: ARG002
-        return True
-
-    def deregister(self, id: str) -> None:
-        """Nothing to do, as with `register`."""
 
     def close(self) -> None:
         self._stopping.set()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chassis.instance import Instance
-from chassis.registration import Registration
+from chassis.unregistered import Unregistered
 from chassis.watched import Watched
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.2
 
 
-class StaticDiscovery:
+class StaticDiscovery(Unregistered):
     """Reads the file again when it changes; one that cannot be read leaves what was known in use.
 
     Raises ValueError when the file cannot be read at the start.
@@ -45,18 +45,6 @@ class StaticDiscovery:
                 self._thread.start()
         watched.set(self.instances(name))
         watched.add_listener(on_change)
-
-    def watch_kv(self, prefix: str, on_change: Callable[[dict[str, str]], None]) -> None:  # noqa: ARG002
-        on_change({})  # a file of addresses has no live settings
-
-    def register(self, registration: Registration) -> None:
-        """Nothing to do: whoever wrote the file knows the instance."""
-
-    def renew(self, id: str) -> bool:  # noqa: ARG002
-        return True
-
-    def deregister(self, id: str) -> None:
-        """Nothing to do, as with `register`."""
 
     def close(self) -> None:
         self._stopping.set()
