@@ -1,11 +1,11 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status test test-faults fuzz check load locust experiment experiments bench lock clean
+.PHONY: help setup up down status compose-up compose-down test test-faults fuzz check load locust experiment experiments bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
 help:  ## print this help
-	@sed -n 's/^\([a-z-]*\):.*##/\1 #/p' Makefile | while IFS='#' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*##/\1 #/p' Makefile | while IFS='#' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup:  ## prepare this machine: .venv, pinned packages, nginx (every other target does this first)
 	@PYTHON="$(PYTHON)" sh deploy/setup.sh
@@ -18,6 +18,12 @@ down: setup  ## stop everything; nothing is left running
 
 status: setup  ## every process, its address, health and memory
 	@$(SOUK) status
+
+compose-up:  ## the same in containers, with PostgreSQL: build, start, and back when all are healthy; needs Docker alone
+	@$(or $(PYTHON),python3) -m deploy.compose up
+
+compose-down:  ## stop and remove the containers; the data stays (docker compose down --volumes wipes it)
+	@$(or $(PYTHON),python3) -m deploy.compose down
 
 test: setup  ## all tests, two at a time
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup

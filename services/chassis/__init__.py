@@ -7,7 +7,8 @@ Reading order, as a request meets the files:
 
     main.py          `python -m orders serve | migrate | seed | wait`
     settings.py      the environment becomes one checked object
-    serve.py         gunicorn: bind, fork, register, drain, leave
+    serve.py         gunicorn: bind, fork, register, drain, leave     address.py   where others reach us
+    probe.py         the health check of a container
     patience.py      gunicorn's worker, whose threads never wait for a client; incoming.py: is a request whole?
     queueing.py      how long a request waited for a thread
     web.py           the Flask application: errors, health, metrics, one log line per request

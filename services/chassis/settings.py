@@ -1,7 +1,8 @@
 """The environment, read once, as one typed and frozen object per process.
 
 A service subclasses `ChassisSettings`, sets `service` and adds its own fields. The field `order_deadline_s`
-is read from `ORDER_DEADLINE_S`; lists and dictionaries are given as JSON.
+is read from `ORDER_DEADLINE_S`; lists and dictionaries are given as JSON. What is secret, such as `DATABASE_URL`, may
+lie in a file that `DATABASE_URL_FILE` names.
 """
 
 import json
@@ -72,7 +73,14 @@ class ChassisSettings(BaseModel):
         values: dict[str, Any] = {}
         problems: list[str] = []
         for name, field in cls.model_fields.items():
-            text = environ.get(name.upper())
+            try:
+                text = _given(name.upper(), environ)
+            except OSError as error:
+                problems.append(f"{name.upper()}_FILE: cannot read {error.filename} ({error.strerror})")
+                continue
+            except ValueError as error:
+                problems.append(f"{name.upper()}: {error}")
+                continue
             if text is None:
                 continue
             try:
@@ -97,6 +105,16 @@ class ChassisSettings(BaseModel):
     def service_keys(self) -> Path:
         """The file with the keys that sign and verify service tokens."""
         return self.service_key_file or self.souk_home / "keys" / "service.keys"
+
+
+def _given(name: str, environ: Mapping[str, str]) -> str | None:
+    """The text of a setting: from the environment, or from the file that `<name>_FILE` names."""
+    text, file = environ.get(name), environ.get(f"{name}_FILE")
+    if not file:
+        return text
+    if text is not None:
+        raise ValueError(f"give either {name} or {name}_FILE, not both")
+    return Path(file).read_text().strip()
 
 
 def _is_collection(annotation: Any) -> bool:

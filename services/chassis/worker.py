@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from chassis.address import reachable
 from chassis.background import Background
 from chassis.discovery import Discovery
 from chassis.registration import Registrar, Registration
@@ -19,7 +20,8 @@ def start(worker: Any) -> None:
     """Start what runs beside the requests, then register: from now on requests may come."""
     app: Flask = worker.app.callable
     settings: ChassisSettings = app.extensions["souk.settings"]
-    host, port = worker.sockets[0].getsockname()[:2]
+    bound, port = worker.sockets[0].getsockname()[:2]
+    host = reachable(settings, bound)
     app.extensions["souk.instance"] = instance = f"{settings.service}-{host}-{port}"
     for background in app.extensions["souk.background"]:
         background.start()

@@ -81,3 +81,29 @@ def test_a_relative_home_still_gives_an_absolute_database():
 def test_the_service_keys_are_in_the_home_unless_a_file_is_given(tmp_path):
     assert Settings(souk_home=tmp_path).service_keys == tmp_path / "keys" / "service.keys"
     assert Settings(service_key_file=tmp_path / "other").service_keys == tmp_path / "other"
+
+
+def test_a_setting_may_lie_in_a_file(tmp_path):
+    file = tmp_path / "database-url"
+    file.write_text("postgresql://shop:secret@postgres/shop\n")
+    assert Settings.load({"DATABASE_URL_FILE": str(file)}).database_url == "postgresql://shop:secret@postgres/shop"
+
+
+def test_a_setting_that_is_itself_a_file_is_still_one(tmp_path):
+    assert Settings.load({"SERVICE_KEY_FILE": str(tmp_path)}).service_keys == tmp_path
+
+
+@pytest.mark.parametrize("wrong", ["missing", "both"])
+def test_a_file_that_cannot_be_used_is_named_without_what_is_in_it(tmp_path, wrong):
+    file = tmp_path / "database-url"
+    environ = {"DATABASE_URL_FILE": str(file)}
+    if wrong == "both":
+        file.write_text("postgresql://shop:secret@postgres/shop")
+        environ["DATABASE_URL"] = "sqlite://"
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(environ)
+    said = {
+        "missing": f"  DATABASE_URL_FILE: cannot read {file} (No such file or directory)",
+        "both": "  DATABASE_URL: give either DATABASE_URL or DATABASE_URL_FILE, not both",
+    }
+    assert str(caught.value).splitlines()[1:] == [said[wrong]]

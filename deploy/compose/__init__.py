@@ -1,0 +1,1 @@
+"""The system in containers: docker-compose.yml, what it needs beside it, and what starts it."""
