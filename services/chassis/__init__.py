@@ -20,7 +20,8 @@ Reading order, as a request meets the files:
     database.py      engine and `transaction()`     migrate.py    Alembic
     prepared.py      what every order goes through is compiled once
     database_errors.py   what a database's refusal means    clock.py   whose clock counts
-    outbox.py        events out: written with the change, relayed after it (relay.py)
+    outbox.py        events out: written with the change, relayed after it (relay.py) by a carrier (carrier.py): over
+                     HTTP (push.py), or by RabbitMQ (broker.py: topology, link, publisher, consumer)
     inbox.py         events in: each has effect once
     discovery.py     who is healthy, by a registry (consul.py, belief.py), DNS (dns_discovery.py) or a file
                      (static_discovery.py), both unregistered.py     balancing.py  which of them is asked; load.py
@@ -28,6 +29,6 @@ Reading order, as a request meets the files:
     errors.py        the few errors and their HTTP status
     telemetry.py     logs and metrics               faults.py     breaking things on purpose
     testing.py       what the tests of every service share: apps and neighbours; tokens (testing_tokens.py),
-                     bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py),
-                     fixtures (testing_fixtures.py)
+                     bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py), a RabbitMQ
+                     (testing_rabbitmq.py, rabbitmq_server.py), fixtures (testing_fixtures.py)
 """

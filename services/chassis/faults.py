@@ -59,13 +59,19 @@ def point(name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _break_request() -> None:
-    if _active is None or not request.path.startswith(("/api/", "/events")) or random.random() >= _active.rate:
+def break_work() -> None:
+    """Fail, wait or hang, if that was asked for. Raises InternalError."""
+    if _active is None or random.random() >= _active.rate:
         return
     if _active.name == "error":
         raise InternalError("this error was asked for")
     if _active.name in ("delay", "hang"):
         time.sleep(_active.ms / 1000 if _active.name == "delay" else 3600)
+
+
+def _break_request() -> None:
+    if request.path.startswith(("/api/", "/events")):
+        break_work()
 
 
 @faults_routes.put("")

@@ -18,6 +18,7 @@ from chassis.database import Transaction, UtcDateTime, insert_new, utc_now
 from chassis.errors import Unprocessable
 from chassis.identity import requires_service
 from chassis.openapi import answers, takes
+from chassis.settings import ChassisSettings
 from chassis.web import note
 
 metadata = MetaData()
@@ -65,22 +66,34 @@ events_routes = APIBlueprint("events", __name__)
 @answers(None, 204, "it has had its effect")
 def receive(json_data: Event) -> tuple[str, int]:
     """204 once the event's effect is committed, for a repeated delivery too; 422 for a type without a handler."""
-    handlers: Handlers = current_app.extensions["souk.handlers"]
-    handler = handlers.get(json_data.type)
-    if handler is None:
-        raise Unprocessable(f"nothing here consumes events of type {json_data.type!r}")
     note(type=json_data.type, subject=json_data.subject, source=json_data.source)
+    take(current_app.extensions["souk.handlers"], json_data)
+    return "", 204
+
+
+def take(handlers: Handlers, event: Event) -> None:
+    """Let the event have its effect, however it came. Returns once that is committed.
+
+    Raises Unprocessable for a type without a handler, or for data that is not as agreed.
+    """
+    handler = handlers.get(event.type)
+    if handler is None:
+        raise Unprocessable(f"nothing here consumes events of type {event.type!r}")
     faults.point("inbox.received")
     try:
-        handler(json_data)
+        handler(event)
     except ValidationError as error:
         fields = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()]
-        raise Unprocessable(f"the data of this {json_data.type} is not as agreed", errors=fields) from error
+        raise Unprocessable(f"the data of this {event.type} is not as agreed", errors=fields) from error
     faults.point("inbox.handled")
-    return "", 204
 
 
 def use_inbox(app: Flask, handlers: Handlers) -> None:
     """Accept events; each type goes to one handler, which owns its transaction and calls `first_delivery` in it."""
     app.extensions["souk.handlers"] = handlers
     app.register_blueprint(events_routes)
+    settings: ChassisSettings = app.extensions["souk.settings"]
+    if settings.events_url:
+        from chassis import broker  # kombu is in memory only where there is a broker
+
+        broker.consume(app, settings, handlers)

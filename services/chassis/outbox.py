@@ -71,6 +71,15 @@ class Delivery:
     traceparent: str | None = None  # of what made the event, where that is known without looking into the body
     claim_ends: float = field(default_factory=lambda: time.monotonic() + CLAIM_S)
 
+    @property
+    def is_claimed(self) -> bool:
+        return time.monotonic() <= self.claim_ends
+
+    @property
+    def trace(self) -> str:
+        """The traceparent of what made the event."""
+        return self.traceparent or json.loads(self.body).get("traceparent") or ""
+
 
 # A delivery is born claimed by the replica that writes it, which sends it right after the commit: a claim of its own
 # would be a second transaction. Not so behind an earlier one of the same stream; that waits for a round of the relay.

@@ -7,14 +7,12 @@ outcomes and claims what is due. The sending happens outside any transaction. On
 the rows of a replica that died are free again after `CLAIM_S`.
 """
 
-import json
 import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,20 +21,18 @@ from prometheus_client import Counter as Metric
 from sqlalchemy import Integer, PoolProxiedConnection, bindparam, exists, or_, select, update
 
 from chassis import faults
-from chassis.background import Crew, Periodic, add_background
+from chassis.background import Periodic, add_background
 from chassis.calls import Calls
+from chassis.carrier import Carrier, Outcome
 from chassis.database import Database, UtcDateTime
-from chassis.errors import Problem
 from chassis.outbox import CLAIM_S, Delivery, deliveries
 from chassis.outbox_routes import outbox_routes
 from chassis.prepared import Prepared
+from chassis.push import Push
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
-from chassis.trace import current_trace, parse_traceparent
 
 CLAIM = timedelta(seconds=CLAIM_S)
-SEND_TIMEOUT_S = 1.5  # less than a claim lasts, so that a slow answer seldom means a second delivery
-IN_FLIGHT = 4  # per subscriber, so that a slow one does not take the threads of the others
 LOOK_EVERY_S = 0.5
 MAX_BACK_OFF_S = 2.0
 RECORD_EVERY_S = 0.25  # outcomes that come close together share one transaction; well before their claims end
@@ -85,37 +81,26 @@ _FAILED = Prepared(
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a delivery. `sent`; else `error`, and whether it counts as a try."""
-
-    delivery: Delivery
-    sent: bool = False
-    counts: bool = False
-    error: str = ""
-
-
 class Relay:
     """Sends the outbox of one service. `wake()` makes it look at once; otherwise it looks every 500 ms."""
 
-    def __init__(self, service: str, database: Database, calls: Calls, routes: dict[str, list[str]], max_tries: int):
-        self.service, self.database, self.calls = service, database, calls
+    def __init__(
+        self, service: str, database: Database, carrier: Carrier, routes: dict[str, list[str]], max_tries: int
+    ) -> None:
+        self.service, self.database, self.carrier = service, database, carrier
         self.routes, self.max_tries = routes, max_tries
-        self._subscribers = sorted({name for names in routes.values() for name in names})
+        self._subscribers = subscribers(routes)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._in_flight: Counter[str] = Counter()
         self._in_flight_lock = threading.Lock()
-        self._absent_until: dict[str, float] = {}
-        self._absences: Counter[str] = Counter()
         self._periodic = Periodic("relay", RECORD_EVERY_S, self.round)
-        self._senders = Crew("relay", IN_FLIGHT * len(self._subscribers), self._send_and_report)
         self._backlog = False  # the last round may have left something that was due
         self._look_at = 0.0  # when the outbox is to be looked into again
         self._followers = False  # something waits until what is before it in its stream is recorded as sent
 
     def start(self) -> None:
         if self._subscribers:
-            self._senders.start()
+            self.carrier.start(self._done, self.wake)
             self._periodic.start()
 
     def wake(self) -> None:
@@ -136,7 +121,7 @@ class Relay:
 
     def stop(self) -> None:
         self._periodic.stop()
-        self._senders.stop()  # what nobody has begun is claimed for two seconds, and then another replica's
+        self.carrier.stop()
         self.record_outcomes()
 
     def round(self) -> bool:
@@ -146,7 +131,7 @@ class Relay:
             return False
         with self._recording() as connection:
             claimed = self._claim(connection, due) if due else []
-        self._backlog = len(claimed) >= IN_FLIGHT
+        self._backlog = len(claimed) >= self.carrier.at_once
         again, self._followers = self._followers, False
         if self._backlog or again:
             self._look_at = 0.0
@@ -162,9 +147,8 @@ class Relay:
 
     def _can_send(self, subscriber: str) -> bool:
         with self._in_flight_lock:
-            free = self._in_flight[subscriber] < IN_FLIGHT
-            present = self._absent_until.get(subscriber, 0) <= time.monotonic()
-        return free and present and self._senders.works
+            free = self._in_flight[subscriber] < self.carrier.at_once
+        return free and self.carrier.takes(subscriber)
 
     def _due(self) -> list[str]:
         """The subscribers for whom something is due, and to whom it can be sent. Looks without the write lock.
@@ -182,7 +166,7 @@ class Relay:
         now = self.database.now()
         claimed: list[Delivery] = []
         for name in ready:
-            places = max(0, IN_FLIGHT - self._in_flight[name])
+            places = max(0, self.carrier.at_once - self._in_flight[name])
             values = {"now": now, "until": now + CLAIM, "name": name, "places": places}
             claimed += [Delivery(**row) for row in _CLAIM.rows(connection, values)]
         return sorted(claimed, key=lambda delivery: delivery.seq)
@@ -193,11 +177,10 @@ class Relay:
         for delivery in claimed:
             with self._in_flight_lock:
                 self._in_flight[delivery.subscriber] += 1
-            self._senders.give(delivery)
+            self.carrier.give(delivery)
 
-    def _send_and_report(self, delivery: Delivery) -> None:
-        faults.point("outbox.claimed")
-        outcome = self._send_if_claimed(delivery)
+    def _done(self, delivery: Delivery, outcome: Outcome | None) -> None:
+        """The carrier's answer. None: somebody else may send it, so there is nothing to record."""
         with self._in_flight_lock:
             self._in_flight[delivery.subscriber] -= 1
         if outcome is None:
@@ -207,45 +190,6 @@ class Relay:
         DELIVERIES.labels(self.service, delivery.subscriber, label).inc()
         if self._backlog:
             self._periodic.wake(within_s=RECORD_SOON_S)
-
-    def _send_if_claimed(self, delivery: Delivery) -> Outcome | None:
-        """None: it has waited here until its claim was over, so that somebody else may send it. Under too much load a
-        second delivery of everything would be the last straw; a round claims it anew.
-        """
-        if time.monotonic() > delivery.claim_ends:
-            return None
-        try:
-            return self._send(delivery)
-        except Exception as error:
-            log.exception("a delivery failed unexpectedly", seq=delivery.seq)
-            return Outcome(delivery, counts=True, error=repr(error))
-
-    def _send(self, delivery: Delivery) -> Outcome:
-        headers = {"Content-Type": "application/cloudevents+json"}
-        current_trace.set(parse_traceparent(delivery.traceparent or _traceparent(delivery.body)))
-        try:
-            # The subscriber's inbox makes a repetition harmless, so another replica may be asked when one hangs.
-            response = self.calls.request(
-                delivery.subscriber, "POST", "/events", data=delivery.body.encode(), headers=headers,
-                token="service", timeout_s=SEND_TIMEOUT_S, idempotent=True,  # nosec B106 # whose token, not a token
-            )  # fmt: skip
-        except Problem as error:  # nobody there, no connection, no answer in time: no try, but wait a little
-            self._note_absence(delivery.subscriber)
-            return Outcome(delivery, error=error.detail)
-        with self._in_flight_lock:
-            self._absences.pop(delivery.subscriber, None)
-        if response.status_code == 204:
-            faults.point("outbox.sent")
-            return Outcome(delivery, sent=True)
-        # An answer that names no instance is not the subscriber's: somebody else has got its port.
-        counts = "X-Served-By" in response.headers and response.status_code not in (429, 502, 503, 504)
-        return Outcome(delivery, counts=counts, error=f"{response.status_code}: {response.text[:500]}")
-
-    def _note_absence(self, subscriber: str) -> None:
-        with self._in_flight_lock:
-            self._absences[subscriber] += 1
-            pause = min(MAX_BACK_OFF_S, 0.1 * 2 ** min(self._absences[subscriber], 6))
-            self._absent_until[subscriber] = time.monotonic() + pause
 
     # --- recording
 
@@ -289,13 +233,23 @@ class Relay:
         _FAILED.run(connection, {"row": delivery.seq, **values})
 
 
-def _traceparent(body: str) -> str:
-    return json.loads(body).get("traceparent") or ""
+def subscribers(routes: dict[str, list[str]]) -> list[str]:
+    return sorted({name for names in routes.values() for name in names})
 
 
 def use_outbox(app: Flask, settings: ChassisSettings, database: Database, calls: Calls) -> Relay:
-    """Let `publish` write for the subscribers in EVENT_ROUTES, and a relay send what it wrote."""
-    relay = Relay(settings.service, database, calls, settings.event_routes, settings.event_max_tries)
+    """Let `publish` write for the subscribers in EVENT_ROUTES, and a relay send what it wrote: to the broker that
+    EVENTS_URL names, else to the subscribers themselves.
+    """
+    names = subscribers(settings.event_routes)
+    carrier: Carrier
+    if settings.events_url:
+        from chassis import broker  # kombu is in memory only where there is a broker
+
+        carrier = broker.carrier(app, settings)
+    else:
+        carrier = Push(calls, names)
+    relay = Relay(settings.service, database, carrier, settings.event_routes, settings.event_max_tries)
     database.outbox = relay
     add_background(app, relay)
     app.register_blueprint(outbox_routes)

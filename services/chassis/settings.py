@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -42,6 +43,7 @@ class ChassisSettings(BaseModel):
     retry_share: float = Field(default=0.1, ge=0, le=1)
     breaker_fails: int = Field(default=20, ge=0)
     balancing: dict[str, str] = {"*": "p2c"}
+    events_url: str = ""
     event_routes: dict[str, list[str]] = {}
     event_max_tries: int = Field(default=10, ge=1)
     service_key_file: Path | None = None
@@ -65,6 +67,18 @@ class ChassisSettings(BaseModel):
     def _known_strategies(cls, value: dict[str, str]) -> dict[str, str]:
         if unknown := sorted(set(value.values()) - set(Strategies)):
             raise ValueError(f"no strategy called {', '.join(unknown)}; there are {', '.join(Strategies)}")
+        return value
+
+    @field_validator("events_url")
+    @classmethod
+    def _broker(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            good = not value or (parts.scheme == "amqp" and bool(parts.hostname) and parts.port != 0)
+        except ValueError:
+            good = False
+        if not good:  # without the value, in which there is a password
+            raise ValueError("must be amqp://user:password@host:port/vhost, or empty for HTTP push")
         return value
 
     @classmethod

@@ -34,7 +34,12 @@ def start(worker: Any) -> None:
         app.extensions["souk.draining"] = True
         worker.max_keepalived = 0  # every answer now closes its connection: the next request goes elsewhere
         # Not in the signal handler itself: the registry may be slow, and the worker must go on accepting.
-        threading.Thread(target=registrar.leave, name="leave", daemon=True).start()
+        threading.Thread(target=leave, name="leave", daemon=True).start()
+
+    def leave() -> None:
+        if (consumer := app.extensions.get("souk.consumer")) is not None:
+            consumer.drain()
+        registrar.leave()
 
     signal.signal(signal.SIGUSR2, drain)
     log.info("serving", instance=instance, pid=os.getpid())

@@ -1,5 +1,6 @@
 """The database server that some tests here need."""
 
 from chassis.testing_postgres import postgres
+from chassis.testing_rabbitmq import events_url, own_rabbitmq, rabbitmq
 
-__all__ = ["postgres"]
+__all__ = ["events_url", "own_rabbitmq", "postgres", "rabbitmq"]

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select, update
 
 from chassis import database as chassis_database
+from chassis.carrier import Outcome
 from chassis.database import utc_now
 from chassis.errors import Unavailable
 from chassis.outbox import Delivery, deliveries, publish, withdraw
-from chassis.relay import Outcome
 from chassis.testing import Neighbour, as_service, eventually, published
 from chassis.tests.toy import add, relay_of, toy_app
 from chassis.trace import current_trace, new_trace
@@ -135,8 +135,8 @@ def test_an_absent_subscriber_delays_only_itself_and_gets_everything_when_it_is_
 
 
 def test_a_subscribers_replica_that_hangs_holds_nothing_up(tmp_path, ears, relaying, monkeypatch):
-    monkeypatch.setattr("chassis.relay.SEND_TIMEOUT_S", 600)
-    monkeypatch.setattr("chassis.relay.CLAIM_S", 600)
+    monkeypatch.setattr("chassis.push.SEND_TIMEOUT_S", 600)
+    monkeypatch.setattr("chassis.outbox.CLAIM_S", 600)
     with socket.create_server(("127.0.0.1", 0)) as hung:  # the kernel accepts, and nobody answers
         both = f'{ears.address}", "127.0.0.1:{hung.getsockname()[1]}'
         app = relaying(toy_app(tmp_path, {"ears": both}, event_routes=ROUTES))

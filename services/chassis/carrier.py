@@ -1,0 +1,41 @@
+"""What carries a delivery from the relay to its subscriber: the one seam between the outbox and the network.
+
+There are two: `chassis.push` posts to an instance of the subscriber, `chassis.broker_carrier` publishes to RabbitMQ.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from chassis.outbox import Delivery
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a delivery. `sent`; else `error`, and whether it counts as a try."""
+
+    delivery: Delivery
+    sent: bool = False
+    counts: bool = False
+    error: str = ""
+
+
+Done = Callable[[Delivery, Outcome | None], None]
+"""None: it had waited until its claim was over, so that somebody else may send it."""
+
+
+class Carrier(Protocol):
+    """Sends deliveries that are claimed. Thread-safe."""
+
+    at_once: int  # deliveries to one subscriber that are under way at once
+
+    def start(self, done: Done, wake: Callable[[], None]) -> None:
+        """From now on `done` hears of each delivery once; `wake`: a subscriber may take some again."""
+
+    def takes(self, subscriber: str) -> bool:
+        """Whether it makes sense to give it a delivery now. It does not where the way is known to be closed."""
+
+    def give(self, delivery: Delivery) -> None: ...
+
+    def stop(self) -> None:
+        """What is under way ends; what nobody has begun is claimed for two seconds, and then another replica's."""

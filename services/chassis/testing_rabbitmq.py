@@ -1,0 +1,54 @@
+"""A RabbitMQ for tests: the one that RABBITMQ_URL names, else one of our own where the program is installed.
+
+A conftest.py imports the fixtures `rabbitmq` and `events_url`; a test that is marked `over_both_carriers` then runs
+with HTTP push and with RabbitMQ, each time on a virtual host of its own, and is skipped where there is none.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from chassis.rabbitmq_server import Broker, NoRabbitMQ, OwnBroker, any_broker, own_broker, virtual_host
+
+__all__ = ["events_url", "on_rabbitmq", "over_both_carriers", "own_rabbitmq", "rabbitmq", "virtual_host"]
+
+# All on one worker of pytest-xdist, so that one server is enough.
+on_rabbitmq = pytest.mark.xdist_group("rabbitmq")
+over_both_carriers = pytest.mark.parametrize(
+    "events_url", ["push", pytest.param("rabbitmq", marks=on_rabbitmq)], indirect=True
+)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Broker]:
+    """A server for all tests of this process."""
+    with _or_skip(any_broker) as broker:
+        yield broker
+
+
+@pytest.fixture
+def events_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """EVENTS_URL: an empty virtual host, unless the test is marked `over_both_carriers` and now runs by push."""
+    if getattr(request, "param", "rabbitmq") == "push":
+        yield ""
+        return
+    with virtual_host(request.getfixturevalue("rabbitmq")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own_rabbitmq() -> Iterator[OwnBroker]:
+    """A server that may be killed and started again; never the one of RABBITMQ_URL."""
+    with _or_skip(own_broker) as broker:
+        yield broker
+
+
+@contextmanager
+def _or_skip(make):  # type: ignore[no-untyped-def]
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(make())
+        except NoRabbitMQ as error:
+            pytest.skip(f"{error}, and RABBITMQ_URL names no other")
+        yield broker
