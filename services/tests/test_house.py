@@ -110,7 +110,7 @@ def settings_table(package):
 def says(text, default):
     """Whether the text of a README's cell says this default."""
     if default in (None, ""):
-        return "SOUK_HOME" in text  # none given: a file in there
+        return "SOUK_HOME" in text or text.startswith("none")  # a file in there, or nothing at all
     if isinstance(default, bool | dict | list):
         return json.loads(text) == default
     if isinstance(default, int | float):
