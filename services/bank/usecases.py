@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from bank.domain import Behaviour, State, decide
 from bank.models import BehaviourRow, Charge
 from bank.schemas import ChargeWanted, Record
-from chassis.database import Database, insert_new, utc_now
+from chassis.database import Database, utc_now
 from chassis.errors import Conflict, InternalError, NotFound, Unavailable
+from chassis.inserting import insert_new
 from chassis.paging import decode_cursor, paged
 from chassis.prepared import Prepared, Unit
 

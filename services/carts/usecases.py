@@ -7,9 +7,10 @@ from carts.clients import Catalog
 from carts.domain import Cart, Line, Product, check_room, check_sku, priced, without
 from carts.models import CartRow, LineRow
 from carts.schemas import OrderPlaced
-from chassis.database import Database, Transaction, insert_new, unit_of
+from chassis.database import Database, Transaction, unit_of
 from chassis.errors import NotFound, Problem, Unavailable
 from chassis.inbox import Event, first_delivery
+from chassis.inserting import insert_new
 from chassis.prepared import Prepared
 from chassis.telemetry import log
 

@@ -10,8 +10,9 @@ from sqlalchemy import Integer, bindparam, func, select
 from catalog.domain import as_text, check_skus, etag_of, is_sku, search_text, search_words
 from catalog.models import Product
 from catalog.schemas import ProductAnswer, ProductWritten, product_answer
-from chassis.database import Database, insert_all_new, insert_new
+from chassis.database import Database
 from chassis.errors import NotFound, PreconditionFailed
+from chassis.inserting import insert_all_new, insert_new
 from chassis.outbox import publish
 from chassis.paging import decode_cursor, paged
 from chassis.prepared import Prepared

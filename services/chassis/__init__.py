@@ -17,7 +17,8 @@ Reading order, as a request meets the files:
     schemas.py       shapes that several services share   paging.py   lists in pages
     openapi.py       what the OpenAPI page says of answers, errors and headers
     idempotency.py   the same key twice is one effect
-    database.py      engine and `transaction()`     migrate.py    Alembic
+    database.py      transactions, said out loud      engines.py    SQLite and PostgreSQL
+    inserting.py     rows of which there may be one already            migrate.py    Alembic
     prepared.py      what every order goes through is compiled once
     database_errors.py   what a database's refusal means    clock.py   whose clock counts
     outbox.py        events out: written with the change, relayed after it (relay.py) by a carrier (carrier.py): over

@@ -1,4 +1,4 @@
-"""One database per service: the engine, and transactions that are said out loud.
+"""One database per service, and transactions that are said out loud.
 
     with database.transaction() as session:   # read and write; commits at the end, rolls back on an exception
     with database.reading() as session:       # one consistent view, never waits for a writer
@@ -8,20 +8,13 @@
                                               # Each statement of a look is a view of its own
 
 All raise Unavailable, with a sentence for the caller, when the database is locked, read-only, full or away.
-
-SQLite is the default: one file, WAL (readers and the writer do not block each other), `synchronous=FULL`
-(what was answered survives a power cut), and `BEGIN IMMEDIATE` for writers. A deferred transaction that turns
-from reading to writing fails at once with SQLITE_BUSY when another writer was faster, whatever the busy
-time-out is; an immediate one waits its turn. PostgreSQL is chosen by its URL; nothing else changes.
 """
 
-import functools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from flask import Flask, current_app
@@ -31,14 +24,10 @@ from sqlalchemy import (
     Dialect,
     Engine,
     ExceptionContext,
-    FromClause,
     PoolProxiedConnection,
-    Table,
     TypeDecorator,
-    create_engine,
     event,
     func,
-    make_url,
     select,
     text,
 )
@@ -48,14 +37,11 @@ from sqlalchemy.pool import QueuePool
 
 from chassis import database_errors, deadline
 from chassis.clock import SharedClock, utc_now
+from chassis.engines import BUSY_TIMEOUT_S, KEPT, Kept, make_engine
 from chassis.errors import Unavailable
-from chassis.prepared import Prepared, Unit
+from chassis.prepared import Unit
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
-
-BUSY_TIMEOUT_S = 8  # more than the 5 s for which a process that hangs may hold SQLite's write lock
-
-KEPT = 8  # connections of SQLite's that wait for the next look, beside those of the pool
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,9 +71,8 @@ class Database:
         # Into SQLAlchemy's pool and out of it takes longer than most statements. Not for a server: the pool tries its
         # connections before it gives them, for they may be broken. Writers take turns with one of their own: SQLite
         # forgets the pages that a connection has read as soon as another one writes.
-        self._for_writing: list[PoolProxiedConnection] = []
-        self._for_looking: list[PoolProxiedConnection] = []
-        self._most_kept = KEPT if self._writers is not None else 0
+        most = KEPT if self._writers is not None else 0
+        self._for_writing, self._for_looking = Kept(self.engine, most), Kept(self.engine, most)
         self._read_only = False  # SQLite: files were opened while they could not be written
         self._reopening = threading.Lock()
         self.now = utc_now if self.engine.name == "sqlite" else SharedClock(self._server_time).now
@@ -138,34 +123,22 @@ class Database:
         return self.engine.connect()
 
     @contextmanager
-    def _driver(self, kept: list[PoolProxiedConnection]) -> Iterator[PoolProxiedConnection]:
+    def _driver(self, kept: Kept) -> Iterator[PoolProxiedConnection]:
         """A connection of the driver's, a kept one if there is one. Its exceptions come out as SQLAlchemy's would."""
         if self._read_only:
             self._reopen()
         try:
-            connection = self._take(kept)
+            connection = kept.take()
             try:
                 yield connection
             except BaseException:
                 connection.close()  # the pool rolls back what is not committed
                 raise
-            self._give_back(connection, kept)
+            kept.give_back(connection)
         except self._driver_error as error:
             _raise_in_plain_words(self._as_sqlalchemy(error))
         except SQLAlchemyError as error:
             _raise_in_plain_words(error)
-
-    def _take(self, kept: list[PoolProxiedConnection]) -> PoolProxiedConnection:
-        try:
-            return kept.pop()
-        except IndexError:
-            return self.engine.raw_connection()
-
-    def _give_back(self, connection: PoolProxiedConnection, kept: list[PoolProxiedConnection]) -> None:
-        if len(kept) < self._most_kept:
-            kept.append(connection)
-        else:
-            connection.close()
 
     @contextmanager
     def _driver_errors(self) -> Iterator[None]:
@@ -214,9 +187,8 @@ class Database:
             if self._read_only:
                 deadline_at = time.monotonic() + BUSY_TIMEOUT_S
                 while cast(QueuePool, self.engine.pool).checkedout() and time.monotonic() < deadline_at:
-                    for kept in (self._for_writing, self._for_looking):
-                        while kept:
-                            kept.pop().close()
+                    self._for_writing.close()
+                    self._for_looking.close()
                     time.sleep(0.01)
                 self.engine.dispose()
                 self._read_only = False
@@ -261,84 +233,6 @@ def unit_of(transaction: Transaction) -> Unit:
 def after_commit(transaction: Transaction, callback: Callable[[], None]) -> None:
     """Call this once the transaction has committed; never if it rolls back."""
     unit_of(transaction).info["after_commit"].append(callback)
-
-
-def insert_new(transaction: Transaction, table: FromClause, row: Mapping[str, Any]) -> bool:
-    """Insert the row unless its key is taken, also by a transaction that commits just now. False if it is.
-
-    Every value that the table needs is given: the defaults of its columns are not filled in.
-    """
-    unit = unit_of(transaction)
-    return bool(_insert_new(unit.info["dialect"].name, table).run(unit, row))
-
-
-def insert_all_new(session: Session, table: FromClause, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Insert the rows whose key is not taken; gives the primary key (its first column) of each of these."""
-    connection = session.connection()
-    statement = _inserting_new(connection.dialect.name, table).returning(*table.primary_key)
-    return list(connection.scalars(statement, list(rows)))
-
-
-@functools.cache
-def _insert_new(dialect: str, table: FromClause) -> Prepared:
-    return Prepared(_inserting_new(dialect, table))
-
-
-def _inserting_new(dialect: str, table: FromClause) -> Any:
-    assert isinstance(table, Table), "not a view or a join"  # `Model.__table__` is declared as less than it is
-    if dialect == "postgresql":
-        from sqlalchemy.dialects import postgresql as dialect_module  # 2.5 MB that a process on SQLite does not need
-    else:
-        from sqlalchemy.dialects import sqlite as dialect_module  # type: ignore[no-redef]
-    return dialect_module.insert(table).on_conflict_do_nothing()
-
-
-def make_engine(url: str, patient: bool = False) -> Engine:
-    engine = _make_engine(url, patient)
-    # Prepared statements have only the driver's connection, and need to know of which kind it is.
-    event.listen(engine, "connect", lambda _connection, record: record.info.update(dialect=engine.dialect))
-    return engine
-
-
-def _make_engine(url: str, patient: bool) -> Engine:
-    """An engine for SQLite or PostgreSQL. A SQLite file's folder is made when it is missing.
-
-    patient: for migrations, whose statements may take long. Its errors do not show the values of a statement:
-    they are logged, and a card may be among them.
-    """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        # A server that does not answer must become a 503, and not a thread that waits for ever.
-        limits: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": BUSY_TIMEOUT_S * 1000}
-        if not patient:
-            limits["options"] = f"-c statement_timeout={BUSY_TIMEOUT_S * 1000}"
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=16, pool_timeout=BUSY_TIMEOUT_S,
-            pool_pre_ping=True, pool_use_lifo=True, hide_parameters=True, connect_args=limits,
-        )  # fmt: skip
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        parsed, pool_size=16, max_overflow=16 + KEPT, pool_timeout=BUSY_TIMEOUT_S, pool_use_lifo=True,
-        hide_parameters=True, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
-    )  # fmt: skip
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver would begin by itself, and deferred
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Any) -> None:
-    reads = connection.get_execution_options().get("souk_read", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def use_database(app: Flask, settings: ChassisSettings) -> Database:

@@ -14,9 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy import Column, MetaData, String, Table
 
 from chassis import faults
-from chassis.database import Transaction, UtcDateTime, insert_new, utc_now
+from chassis.database import Transaction, UtcDateTime, utc_now
 from chassis.errors import Unprocessable
 from chassis.identity import requires_service
+from chassis.inserting import insert_new
 from chassis.openapi import answers, takes
 from chassis.settings import ChassisSettings
 from chassis.web import note

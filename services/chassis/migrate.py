@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.database import make_engine
+from chassis.engines import make_engine
 from chassis.telemetry import log
 
 LOOK_S = 1.0

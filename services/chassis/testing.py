@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import MetaData
 
-from chassis.database import make_engine
+from chassis.engines import make_engine
 from chassis.identity import KeySet
 from chassis.migrate import upgrade
 from chassis.settings import ChassisSettings

@@ -6,9 +6,10 @@ from itertools import islice
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from chassis.database import Database, insert_all_new
+from chassis.database import Database
 from chassis.errors import Conflict
 from chassis.inbox import Event, first_delivery
+from chassis.inserting import insert_all_new
 from inventory.domain import COUNTED, check_sku
 from inventory.models import Movement, Stock
 from inventory.schemas import AboutProduct

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import PoolProxiedConnection, bindparam, insert, select, update
 
-from chassis.database import Database, insert_new, utc_now
+from chassis.database import Database, utc_now
 from chassis.errors import Conflict
 from chassis.inbox import Event, first_delivery
+from chassis.inserting import insert_new
 from chassis.outbox import publish
 from chassis.prepared import Prepared
 from inventory.domain import (

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from chassis.database import Database, after_commit, insert_new
+from chassis.database import Database, after_commit
 from chassis.errors import Conflict, DeadlinePassed, Forbidden, NotFound, Unavailable
 from chassis.identity import Caller
 from chassis.inbox import Event, first_delivery
+from chassis.inserting import insert_new
 from chassis.paging import decode_cursor, paged
 from chassis.prepared import Prepared
 from chassis.trace import current_trace

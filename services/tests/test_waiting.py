@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from chassis import migrate
-from chassis.database import make_engine
+from chassis.engines import make_engine
 from chassis.testing import eventually
 from chassis.testing_postgres import database_url, on_both_databases, postgres
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.pool import QueuePool
 
-from chassis.database import make_engine
 from chassis.dns_discovery import CEILING_S
+from chassis.engines import make_engine
 from chassis.settings import ChassisSettings
 from chassis.web import make_app
 from gateway import settings as gateway_settings

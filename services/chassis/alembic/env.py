@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from chassis.database import make_engine
+from chassis.engines import make_engine
 
 engine = make_engine(context.config.attributes["url"], patient=True)
 with engine.connect() as connection:
