@@ -13,7 +13,7 @@ from chassis.database import use_database
 from chassis.faults import use_faults
 from chassis.housekeeping import use_housekeeping
 from chassis.identity import use_identity
-from chassis.limits import SubjectLimits
+from chassis.limits import SubjectLimits, shared_limits
 from chassis.relay import use_outbox
 from chassis.web import make_app
 
@@ -30,13 +30,14 @@ def create_app(settings: Settings) -> APIFlask:
     )  # fmt: skip
     use_faults(app, settings)
     app.extensions["accounts.passwords"] = make_passwords(settings)
-    app.extensions["accounts.failures"] = _failure_limit(settings)
+    app.extensions["accounts.failures"] = _failure_limit(app, settings)
     app.register_blueprint(routes)
     app.register_blueprint(internal)
     return app
 
 
-def _failure_limit(settings: Settings) -> SubjectLimits:
+def _failure_limit(app: APIFlask, settings: Settings) -> SubjectLimits:
     """Loopback too: the storefront signs its visitors in from there. Only failures count, so no load test suffers."""
     per_min = settings.sign_in_failures_per_min
-    return SubjectLimits(per_min / 60, loopback_too=True, burst=per_min)
+    shared = shared_limits(app, settings)
+    return SubjectLimits(per_min / 60, loopback_too=True, burst=per_min, name="failures", shared=shared)

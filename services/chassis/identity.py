@@ -19,7 +19,7 @@ from flask import Flask, current_app, g, request
 
 from chassis.calls import Calls, raise_for_problem
 from chassis.errors import Forbidden, Problem, Unauthenticated, Unavailable
-from chassis.limits import SubjectLimits
+from chassis.limits import SubjectLimits, shared_limits
 from chassis.service_tokens import ServiceTokens
 from chassis.settings import ChassisSettings
 from chassis.telemetry import log
@@ -212,6 +212,8 @@ def use_identity(
     file = settings.souk_home / "cache" / "jwks.json"
     keys = KeySet(fetch or ask_accounts, None if fetch else file)
     services = ServiceTokens(settings.service, settings.service_keys)
-    identity = Identity(keys, services, SubjectLimits(settings.rate_limit_per_s, settings.rate_limit_loopback))
+    shared = shared_limits(app, settings)
+    limits = SubjectLimits(settings.rate_limit_per_s, settings.rate_limit_loopback, shared=shared)
+    identity = Identity(keys, services, limits)
     app.extensions["souk.identity"] = identity
     return identity

@@ -1,7 +1,8 @@
-"""How fast one user may ask: a token bucket per subject, in the memory of each replica.
+"""How fast one user may ask: a token bucket per subject.
 
-Clients on loopback are not limited unless asked, so that a load test measures the system. With N replicas a
-user gets up to N times the rate; the limit protects the service, it is no quota.
+Clients on loopback are not limited unless asked, so that a load test measures the system. With REDIS_URL all replicas
+of a service share the buckets (`shared_limits.py`). Without it, and while Redis does not answer, each replica has its
+own in memory: with N replicas a user gets up to N times the rate.
 """
 
 import ipaddress
@@ -10,10 +11,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from flask import request
+from flask import Flask, request
 
+from chassis.background import add_background
 from chassis.errors import TooManyRequests
+from chassis.settings import ChassisSettings
+
+if TYPE_CHECKING:
+    from chassis.shared_limits import SharedLimits
 
 
 class SubjectLimits:
@@ -27,8 +34,11 @@ class SubjectLimits:
         loopback_too: bool,
         clock: Callable[[], float] = time.monotonic,
         burst: float | None = None,
+        name: str = "requests",
+        shared: "SharedLimits | None" = None,
     ) -> None:
         self.per_second, self.loopback_too, self._clock = per_second, loopback_too, clock
+        self._name, self._shared = name, shared
         self.burst = max(1.0, 2 * per_second if burst is None else burst)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # subject -> (tokens, when)
         self._lock = threading.Lock()
@@ -45,6 +55,15 @@ class SubjectLimits:
         """How many requests the subject had left; a refused one spends nothing."""
         if self.per_second <= 0 or (not self.loopback_too and _client_is_loopback()):
             return 1
+        if self._shared is not None:
+            shared = self._shared.tokens(self._name, subject, spend, self.per_second, self.burst)
+            if shared is not None:
+                if shared >= 1 and spend:
+                    self._own_tokens(subject, spend)  # or losing Redis would give everybody a new burst
+                return shared
+        return self._own_tokens(subject, spend)
+
+    def _own_tokens(self, subject: str, spend: float) -> float:
         now = self._clock()
         with self._lock:
             tokens, then = self._buckets.pop(subject, (self.burst, now))
@@ -57,6 +76,17 @@ class SubjectLimits:
     def _refuse_below_one(self, tokens: float) -> None:
         if tokens < 1:
             raise TooManyRequests("you are asking too fast", retry_after=(1 - tokens) / self.per_second)
+
+
+def shared_limits(app: Flask, settings: ChassisSettings) -> "SharedLimits | None":
+    """The buckets that this process shares with the other replicas, if there is a Redis for them."""
+    if settings.redis_url and "souk.shared_limits" not in app.extensions:
+        from chassis.shared_limits import SharedLimits  # redis-py takes 6 MB, which others need not pay
+
+        shared = SharedLimits(settings.redis_url, settings.service, settings.redis_timeout_ms / 1000)
+        add_background(app, shared)
+        app.extensions["souk.shared_limits"] = shared
+    return app.extensions.get("souk.shared_limits")
 
 
 def _client_is_loopback() -> bool:

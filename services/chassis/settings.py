@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from chassis.redis_url import redis_address
+
 Strategies = ("round_robin", "random", "p2c", "weighted", "consistent_hash")
 
 
@@ -39,6 +41,8 @@ class ChassisSettings(BaseModel):
 
     database_url: str = ""
     discovery_url: str = "consul://127.0.0.1:8500"
+    redis_url: str = ""
+    redis_timeout_ms: int = Field(default=50, ge=1)
     call_try_ms: int = Field(default=300, ge=1)
     retry_share: float = Field(default=0.1, ge=0, le=1)
     breaker_fails: int = Field(default=20, ge=0)
@@ -79,6 +83,13 @@ class ChassisSettings(BaseModel):
             good = False
         if not good:  # without the value, in which there is a password
             raise ValueError("must be amqp://user:password@host:port/vhost, or empty for HTTP push")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: str) -> str:
+        if value:
+            redis_address(value)
         return value
 
     @classmethod
