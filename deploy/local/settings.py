@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chassis.redis_url import redis_address
 from deploy.local.errors import Misused
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -19,6 +20,7 @@ class Settings:
     gateway_port: int
     registry_port: int
     discovery_url: str
+    redis_url: str
     fleet_file: Path
     services_dir: Path
     liveness_s: float
@@ -47,6 +49,7 @@ class Settings:
             "GATEWAY_PORT": str(self.gateway_port),
             "REGISTRY_PORT": str(self.registry_port),
             "DISCOVERY_URL": self.discovery_url,
+            "REDIS_URL": self.redis_url,
             "FLEET_FILE": str(self.fleet_file),
             "SERVICES_DIR": str(self.services_dir),
             "LIVENESS_S": str(self.liveness_s),
@@ -66,6 +69,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         gateway_port=_port(environ, "GATEWAY_PORT", 8080, wrong),
         registry_port=registry_port,
         discovery_url=_consul(environ, f"consul://127.0.0.1:{registry_port}", wrong),
+        redis_url=_redis(environ, wrong),
         fleet_file=Path(environ.get("FLEET_FILE") or services / "fleet.toml").resolve(),
         services_dir=services,
         liveness_s=_seconds(environ, "LIVENESS_S", 2, wrong),
@@ -111,3 +115,14 @@ def _consul(environ: Mapping[str, str], default: str, wrong: list[str]) -> str:
         return text.rstrip("/")
     wrong.append(f"DISCOVERY_URL={text!r} is not consul://host:port (the runner needs a registry)")
     return default
+
+
+def _redis(environ: Mapping[str, str], wrong: list[str]) -> str:
+    """Checked here too: else every service would end at its start, each with the same words in its log."""
+    text = environ.get("REDIS_URL", "")
+    try:
+        if text:
+            redis_address(text)
+    except ValueError as error:
+        wrong.append(f"REDIS_URL: {error}")
+    return text

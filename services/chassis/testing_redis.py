@@ -41,7 +41,13 @@ class RedisServer:
 
     def start(self) -> "RedisServer":
         """Start it, and return when it answers."""
-        lines = ("bind 127.0.0.1", f"port {self.port}", f"requirepass {self.password}", f"dir {self._folder}", 'save ""')
+        lines = (
+            "bind 127.0.0.1",
+            f"port {self.port}",
+            f"requirepass {self.password}",
+            f"dir {self._folder}",
+            'save ""',
+        )
         self._process = subprocess.Popen(
             ["redis-server", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
         )

@@ -16,9 +16,13 @@ def settings(tmp_path):
 
 def test_all_wrong_settings_are_named_at_once():
     with pytest.raises(Misused) as refused:
-        load({"GATEWAY_PORT": "http", "REGISTRY_PORT": "70000", "LIVENESS_S": "-1", "DISCOVERY_URL": "x"})
-    for name in ("GATEWAY_PORT", "REGISTRY_PORT", "LIVENESS_S", "DISCOVERY_URL"):
+        load({
+            "GATEWAY_PORT": "http", "REGISTRY_PORT": "70000", "LIVENESS_S": "-1", "DISCOVERY_URL": "x",
+            "REDIS_URL": "redis://:secret@:6379",
+        })  # fmt: skip
+    for name in ("GATEWAY_PORT", "REGISTRY_PORT", "LIVENESS_S", "DISCOVERY_URL", "REDIS_URL"):
         assert name in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_one_port_cannot_serve_twice():
@@ -49,6 +53,14 @@ def test_every_child_carries_the_marker_and_knows_its_files(settings):
     assert env["DISCOVERY_URL"] == "consul://127.0.0.1:8600"
     assert json.loads(env["EVENT_ROUTES"])["apple.eaten"] == ["pears"]
     assert env["SERVICE_KEY_FILE"].startswith(str(settings.home))
+
+
+def test_every_child_is_told_of_the_redis_that_was_named(settings):
+    url = "redis://:secret@127.0.0.1:6379/1"
+    named = load({**settings.as_environment(), "REDIS_URL": url})
+    fleet = load_fleet(named)
+    assert environment(named, fleet, fleet.get("apples"), {})["REDIS_URL"] == url
+    assert environment(settings, fleet, fleet.get("apples"), {})["REDIS_URL"] == ""
 
 
 def test_what_the_shell_sets_for_other_programs_is_not_handed_on(settings):

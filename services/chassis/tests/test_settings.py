@@ -1,11 +1,15 @@
 """The environment becomes one checked object, or one message that names all that is wrong."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from pydantic import Field, ValidationError
 
+from chassis.redis_url import RedisAddress, redis_address
 from chassis.settings import ChassisSettings, SettingsError
 
 
@@ -51,6 +55,11 @@ def test_all_that_is_wrong_is_said_at_once():
         ("DRAIN_S", "-1"), ("DRAIN_S", "inf"), ("FAULTS_ENABLED", "maybe"), ("BALANCING", "[]"),
         ("BALANCING", '{"*": "psychic"}'),
         ("EVENT_ROUTES", '{"a": "b"}'), ("MAX_BODY_BYTES", "0"), ("REQUEST_TIMEOUT_MS", "0"), ("KEEP_DAYS", "-1"),
+        ("REDIS_TIMEOUT_MS", "0"), ("REDIS_URL", "127.0.0.1:6379"), ("REDIS_URL", "http://127.0.0.1:6379"),
+        ("REDIS_URL", "redis://"), ("REDIS_URL", "redis://:6379/0"), ("REDIS_URL", "redis://h:port/0"),
+        ("REDIS_URL", "redis://h:0"), ("REDIS_URL", "redis://h:70000"), ("REDIS_URL", "redis://h/zero"),
+        ("REDIS_URL", "redis://h/0?socket_timeout=9"), ("REDIS_URL", "redis://[::1"), ("REDIS_URL", "redis://h/-1"),
+        ("REDIS_URL", "rediss://h"), ("REDIS_URL", "redis://h#0"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_by_its_name(name, value):
@@ -107,3 +116,34 @@ def test_a_file_that_cannot_be_used_is_named_without_what_is_in_it(tmp_path, wro
         "both": "  DATABASE_URL: give either DATABASE_URL or DATABASE_URL_FILE, not both",
     }
     assert str(caught.value).splitlines()[1:] == [said[wrong]]
+
+
+def test_a_wrong_address_of_redis_is_one_line_without_its_password():
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"REDIS_URL": "redis://:hush#1@redis:6379/0"})  # a # begins what no server gets to see
+    assert "hush" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://redis", RedisAddress("redis")),
+        ("redis://redis:6380/", RedisAddress("redis", 6380)),
+        ("redis://:p%40ss@redis:6380/2", RedisAddress("redis", 6380, 2, None, "p@ss")),
+        ("redis://ada:pass@[::1]/1", RedisAddress("::1", 6379, 1, "ada", "pass")),
+    ],
+)
+def test_an_address_of_redis_is_read_as_it_is_written(url, expected):
+    assert Settings.load({"REDIS_URL": url}).redis_url == url
+    assert redis_address(url) == expected
+    assert "pass" not in f"{expected} {expected!r}"
+
+
+def test_without_redis_its_client_is_not_imported():
+    code = (
+        "import sys; from accounts.app import create_app; from accounts.settings import Settings;"
+        "create_app(Settings()); sys.exit('redis' in sys.modules)"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, check=False).returncode == 0
