@@ -154,7 +154,13 @@ def test_a_taken_port_is_one_clear_line(start_toy):
 
 
 def test_wrong_settings_are_all_named_at_once():
-    wrong = {"PORT": "99999", "THREADS": "many", "EVENT_ROUTES": "{", "BALANCING": '{"*": "best"}'}
+    wrong = {
+        "PORT": "99999",
+        "THREADS": "many",
+        "EVENT_ROUTES": "{",
+        "BALANCING": '{"*": "best"}',
+        "REDIS_URL": "redis",
+    }
     command = [sys.executable, "-m", "orders", "serve"]
     result = subprocess.run(command, env=os.environ | wrong, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 2

@@ -125,6 +125,21 @@ def test_too_many_failures_are_slowed_down_for_this_email_alone(make_app):
     assert sign_in(client, email="bob@example.com").status_code == 200
 
 
+def test_with_redis_whoever_guesses_has_no_more_tries_on_more_replicas(make_app, redis):
+    limit = {"sign_in_failures_per_min": 2, "redis_url": redis.url, "redis_timeout_ms": 20_000}
+    apps = [make_app(**limit) for _ in range(3)]
+    for app in apps:
+        app.extensions["souk.shared_limits"].probe()
+    one, other, third = (app.test_client() for app in apps)
+    register(one)
+    assert [sign_in(client, password=WRONG).status_code for client in (one, other)] == [401, 401]
+    for client in (one, other, third):
+        assert_problem(sign_in(client, password=WRONG), 429)
+    with redis.client() as inside:
+        (key,) = inside.keys("souk:accounts:failures:*")
+        assert EMAIL not in key
+
+
 def test_signing_in_well_is_not_counted(make_app):
     client = make_app(sign_in_failures_per_min=2).test_client()
     register(client)

@@ -140,10 +140,10 @@ def test_an_address_of_redis_is_read_as_it_is_written(url, expected):
     assert "pass" not in f"{expected} {expected!r}"
 
 
-def test_without_redis_its_client_is_not_imported():
+def test_without_redis_its_client_is_not_imported(tmp_path):
     code = (
         "import sys; from accounts.app import create_app; from accounts.settings import Settings;"
-        "create_app(Settings()); sys.exit('redis' in sys.modules)"
+        "create_app(Settings(souk_home=sys.argv[1])); sys.exit('redis' in sys.modules)"
     )
     environ = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    assert subprocess.run([sys.executable, "-c", code], env=environ, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], env=environ, check=False).returncode == 0
