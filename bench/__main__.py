@@ -1,6 +1,7 @@
 """`make bench`: every benchmark, one after the other, each with its table. Takes a few minutes.
 
-python -m bench [start memory order_latency last_pieces spread cost gateway registration_latency registry profile]
+python -m bench [start memory order_latency last_pieces spread cost gateway registration_latency registry shared_limits
+                 profile]
 
 profile runs only when it is named: it judges nothing, and may need root.
 
@@ -18,12 +19,18 @@ from bench import (
     profile,
     registration_latency,
     registry,
+    shared_limits,
     spread,
     start,
 )
 from bench.system import System
 
-ALONE = {"start": start.run, "registration_latency": registration_latency.run, "registry": registry.run}
+ALONE = {
+    "start": start.run,
+    "registration_latency": registration_latency.run,
+    "registry": registry.run,
+    "shared_limits": shared_limits.run,
+}
 ON_A_SYSTEM = {
     "memory": memory.run,
     "order_latency": order_latency.run,

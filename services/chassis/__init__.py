@@ -13,7 +13,8 @@ Reading order, as a request meets the files:
     queueing.py      how long a request waited for a thread
     web.py           the Flask application: errors, health, metrics, one log line per request
     deadline.py      how much time is left          trace.py      which request this belongs to
-    identity.py      who is asking                  limits.py     how fast they may ask
+    identity.py      who is asking                  limits.py     how fast they may ask; with
+                     Redis (redis_url.py) all replicas together: shared_limits.py
     schemas.py       shapes that several services share   paging.py   lists in pages
     openapi.py       what the OpenAPI page says of answers, errors and headers
     idempotency.py   the same key twice is one effect
@@ -29,7 +30,8 @@ Reading order, as a request meets the files:
     calls.py         outbound HTTP: deadline, retry budget, breaker
     errors.py        the few errors and their HTTP status
     telemetry.py     logs and metrics               faults.py     breaking things on purpose
+    imports.py       libraries without what they need not import
     testing.py       what the tests of every service share: apps and neighbours; tokens (testing_tokens.py),
                      bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py), a RabbitMQ
-                     (testing_rabbitmq.py, rabbitmq_server.py), fixtures (testing_fixtures.py)
+                     (testing_rabbitmq.py, rabbitmq_server.py), a Redis (testing_redis.py), fixtures (testing_fixtures.py)
 """
