@@ -49,14 +49,13 @@ class Settings:
             "GATEWAY_PORT": str(self.gateway_port),
             "REGISTRY_PORT": str(self.registry_port),
             "DISCOVERY_URL": self.discovery_url,
-            "REDIS_URL": self.redis_url,
             "FLEET_FILE": str(self.fleet_file),
             "SERVICES_DIR": str(self.services_dir),
             "LIVENESS_S": str(self.liveness_s),
             "LIVENESS_BUSY_S": str(self.liveness_busy_s),
             "START_TIMEOUT_S": str(self.start_timeout_s),
             "STOP_TIMEOUT_S": str(self.stop_timeout_s),
-        }
+        } | ({"REDIS_URL": self.redis_url} if self.redis_url else {})  # empty it would contradict a REDIS_URL_FILE
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -33,5 +33,6 @@ Reading order, as a request meets the files:
     imports.py       libraries without what they need not import
     testing.py       what the tests of every service share: apps and neighbours; tokens (testing_tokens.py),
                      bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py), a RabbitMQ
-                     (testing_rabbitmq.py, rabbitmq_server.py), a Redis (testing_redis.py), fixtures (testing_fixtures.py)
+                     (testing_rabbitmq.py, rabbitmq_server.py), a Redis (testing_redis.py), fixtures
+                     (testing_fixtures.py)
 """

@@ -60,7 +60,8 @@ def test_every_child_is_told_of_the_redis_that_was_named(settings):
     named = load({**settings.as_environment(), "REDIS_URL": url})
     fleet = load_fleet(named)
     assert environment(named, fleet, fleet.get("apples"), {})["REDIS_URL"] == url
-    assert environment(settings, fleet, fleet.get("apples"), {})["REDIS_URL"] == ""
+    assert load(named.as_environment()) == named
+    assert "REDIS_URL" not in environment(settings, fleet, fleet.get("apples"), {})
 
 
 def test_what_the_shell_sets_for_other_programs_is_not_handed_on(settings):
