@@ -27,8 +27,8 @@ class NoRedis(Exception):
 class RedisServer:
     """One server on a port of its own, which it keeps over restarts; what was in it is gone with each."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder, self.port, self.password = folder, _free_port(), secrets.token_hex(8)
+    def __init__(self, program: str, folder: str) -> None:
+        self._program, self._folder, self.port, self.password = program, folder, _free_port(), secrets.token_hex(8)
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -49,7 +49,7 @@ class RedisServer:
             'save ""',
         )
         self._process = subprocess.Popen(
-            ["redis-server", "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+            [self._program, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
         )
         assert self._process.stdin is not None
         self._process.stdin.write("\n".join(lines))
@@ -88,10 +88,10 @@ class RedisServer:
 @contextmanager
 def own_redis() -> Iterator[RedisServer]:
     """A fresh server. Raises NoRedis."""
-    if shutil.which("redis-server") is None:
+    if (program := shutil.which("redis-server")) is None:
         raise NoRedis("no Redis: the program redis-server is not installed")
     with tempfile.TemporaryDirectory(prefix="souk-redis-") as folder:
-        server = RedisServer(folder)
+        server = RedisServer(program, folder)
         try:
             yield server.start()
         finally:
