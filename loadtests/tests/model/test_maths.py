@@ -1,4 +1,4 @@
-"""docs/maths.md and docs/experiments are run: what their snippets print is what stands below them."""
+"""docs/maths.md, docs/scaling.md and docs/experiments are run: what their snippets print is what stands below them."""
 
 import contextlib
 import io
@@ -10,6 +10,9 @@ import pytest
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "maths.md"
+SCALING = ROOT / "docs" / "scaling.md"
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+\.md)[^)]*\)")
+FIGURE = re.compile(r"\d[\d,]*(?:\.\d+)?")
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -42,11 +45,24 @@ def test_every_snippet_of_the_maths_prints_what_the_page_says(monkeypatch):
     assert run_snippets(page, "docs/maths.md", page.index("## What no formula holds")) > 10
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "docs" / "experiments").glob("*.md")), ids=lambda file: file.stem)
-def test_every_snippet_of_an_experiment_prints_what_its_page_says(monkeypatch, file):
+@pytest.mark.parametrize(
+    "file", [SCALING, *sorted((ROOT / "docs" / "experiments").glob("*.md"))], ids=lambda file: file.stem
+)
+def test_every_snippet_of_another_page_prints_what_the_page_says(monkeypatch, file):
     monkeypatch.chdir(ROOT)
     page = file.read_text(encoding="utf-8")
     run_snippets(page, file.name, len(page))
+
+
+def test_every_figure_that_is_a_link_stands_on_the_page_that_it_leads_to():
+    quoted = [
+        (figure, target)
+        for text, target in LINK.findall(SCALING.read_text(encoding="utf-8"))
+        for figure in FIGURE.findall(text)
+    ]
+    pages = {target: (SCALING.parent / target).read_text(encoding="utf-8") for _, target in quoted}
+    assert len(quoted) > 15
+    assert [each for each in quoted if each[0] not in FIGURE.findall(pages[each[1]])] == []
 
 
 def test_every_module_of_formulas_is_taught():
