@@ -7,13 +7,19 @@ may read the files in it, and each image can run as whatever user it likes. The 
 which keeps the passwords that it was made with: `docker compose down -v` removes both.
 """
 
+import base64
+import hashlib
+import json
+import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from deploy import fresh_secrets
 
-SIGNING = ("accounts", "carts", "inventory", "notifications", "orders", "payments", "storefront", "catalog", "bank")
+SERVICES = ("accounts", "bank", "carts", "catalog", "inventory", "notifications", "orders", "payments", "storefront")
+WITHOUT_EVENTS = ("bank", "storefront")
+BROKER_USER = "souk"
 
 
 def make_secrets(folder: Path) -> None:
@@ -24,17 +30,44 @@ def make_secrets(folder: Path) -> None:
         password = _kept(postgres / "roles" / service, fresh_secrets.password)
         _write(folder / service / "database-url", fresh_secrets.database_url(service, password, "postgres"))
     key = _kept(folder / "accounts" / "service.keys", fresh_secrets.key)
-    for service in SIGNING:
+    broker = _kept(folder / "rabbitmq" / "password", fresh_secrets.password)
+    _write(folder / "rabbitmq" / "definitions.json", json.dumps(broker_definitions(broker)))
+    redis = _kept(folder / "redis" / "password", fresh_secrets.password)
+    _write(folder / "redis" / "redis.conf", f"requirepass {redis}\n")
+    for service in SERVICES:
         _write(folder / service / "service.keys", key)
+        if service not in WITHOUT_EVENTS:
+            _write(folder / service / "events-url", f"amqp://{BROKER_USER}:{broker}@rabbitmq:5672")
+        _write(folder / service / "redis-url", f"redis://:{redis}@redis:6379/0")
     _kept(folder / "accounts" / "passwords.json", fresh_secrets.seed_passwords)
     _kept(folder / "storefront" / "storefront.key", fresh_secrets.key)
 
 
+def broker_definitions(password: str) -> dict:
+    """The broker's only user, with the hash of its password as RabbitMQ keeps it."""
+    salt = secrets.token_bytes(4)
+    hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+    rights = dict.fromkeys(("configure", "write", "read"), r"^souk\..*")
+    return {
+        "users": [{
+            "name": BROKER_USER, "password_hash": hashed, "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": "",
+        }],
+        "vhosts": [{"name": "/"}],
+        "permissions": [{"user": BROKER_USER, "vhost": "/", **rights}],
+    }  # fmt: skip
+
+
 def _kept(file: Path, fresh: Callable[[], str]) -> str:
-    """What is in the file; something fresh if there is no such file."""
-    if not file.exists():
-        _write(file, fresh())
-    return file.read_text()
+    """What is in the file; something fresh if there is no such file. Ends with a message for one that says nothing."""
+    try:
+        text = file.read_text().strip()
+    except FileNotFoundError:
+        _write(file, text := fresh())
+    except (OSError, ValueError) as error:
+        sys.exit(f"{file} cannot be read ({error}): put back what was in it, or remove it together with all data")
+    if not text:
+        sys.exit(f"{file} is empty: put back what was in it, or remove it together with all data")
+    return text
 
 
 def _write(file: Path, text: str) -> None:

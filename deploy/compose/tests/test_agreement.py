@@ -12,7 +12,8 @@ from deploy.compose.commands import PROJECT
 from gateway import settings as gateway_settings
 
 ONCE = {"secrets", "databases"}
-SERVERS = {"postgres"}
+SERVERS = {"postgres", "rabbitmq", "redis", "consul"}
+REGISTRIES = {"registry": ["registry"], "consul": ["consul"]}
 SECRETS = "/run/secrets"
 
 
@@ -88,7 +89,8 @@ def test_the_secrets_that_files_name_are_made_and_each_sees_only_its_own(compose
         files = [value for value in environment.values() if str(value).startswith(f"{SECRETS}/")]
         mounted = [volume for volume in said.get("volumes", []) if f":{SECRETS}" in volume]
         owner = {"databases": "postgres"}.get(name, name.removesuffix("-migrate"))
-        assert mounted == ([f"secrets-{owner}:{SECRETS}:ro"] if files or name == "databases" else [])
+        expected = files or name in ("databases", "rabbitmq", "redis")
+        assert mounted == ([f"secrets-{owner}:{SECRETS}:ro"] if expected else [])
         assert all((tmp_path / owner / file.removeprefix(f"{SECRETS}/")).is_file() for file in files)
 
 
@@ -119,17 +121,46 @@ def test_nothing_is_root_or_writes_where_it_is_not_said_or_takes_more_than_its_s
 
 def test_only_the_gateway_and_the_registry_are_reached_from_outside_and_only_from_this_machine(compose):
     published = {name: said["ports"] for name, said in compose["services"].items() if "ports" in said}
-    assert published == {"gateway": ["127.0.0.1:8080:8080"], "registry": ["127.0.0.1:8500:8500"]}
+    registry = ["127.0.0.1:8500:8500"]
+    assert published == {"gateway": ["127.0.0.1:8080:8080"], "registry": registry, "consul": registry}
     outside = {name for name, said in compose["services"].items() if "edge" in said.get("networks", [])}
     assert outside == set(published)
-    assert compose["networks"]["internal"] == {"internal": True}
+    assert {name for name, network in compose["networks"].items() if not network.get("internal")} == {"edge"}
+
+
+def test_only_who_sends_or_receives_events_can_reach_the_broker(compose, fleet):
+    emitters = {event.emitter for event in events()}
+    eventful = {name for name, one in fleet.services.items() if one.consumes or name in emitters}
+    on_events = {name for name, said in compose["services"].items() if "events" in said.get("networks", [])}
+    assert on_events == eventful | {"rabbitmq"}
+    assert compose["services"]["rabbitmq"]["networks"] == ["events"]
+    for one, said in served(compose, fleet):
+        assert ("EVENTS_URL_FILE" in said["environment"]) == (one.name in eventful)
+
+
+def test_of_the_two_registries_one_runs_and_both_have_the_name_that_is_asked(compose):
+    profiles = {name: said["profiles"] for name, said in compose["services"].items() if "profiles" in said}
+    assert profiles == REGISTRIES
+    assert "COMPOSE_PROFILES=registry" in (PROJECT / ".env").read_text().splitlines()
+    assert compose["services"]["consul"]["networks"]["internal"] == {"aliases": ["registry"]}
+    for said in compose["services"].values():
+        asked = said.get("depends_on", {}).keys() & REGISTRIES
+        assert asked in (set(), set(REGISTRIES))
+        assert all(said["depends_on"][name] == {"condition": "service_healthy", "required": False} for name in asked)
+
+
+def test_the_database_takes_as_many_connections_as_four_replicas_of_each_can_open(compose, fleet):
+    each = make_engine("postgresql://nobody@nowhere/nothing").pool
+    most = each.size() + each._max_overflow + 1
+    (said,) = re.findall(r"max_connections=(\d+)", compose["services"]["postgres"]["command"])
+    migrations = keeping = len([one for one in fleet.services.values() if one.database])
+    assert int(said) >= keeping * most + migrations
 
 
 def test_any_service_can_be_scaled(compose):
+    published = {"gateway", *REGISTRIES}
     assert not [name for name, said in compose["services"].items() if "container_name" in said]
-    assert not [
-        name for name, said in compose["services"].items() if "ports" in said and name not in ("gateway", "registry")
-    ]
+    assert not [name for name, said in compose["services"].items() if "ports" in said and name not in published]
 
 
 @pytest.mark.parametrize("folder", ["services", "gateway"])
