@@ -48,13 +48,12 @@ def broker_definitions(password: str) -> dict:
     salt = secrets.token_bytes(4)
     hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
     rights = dict.fromkeys(("configure", "write", "read"), r"^souk\..*")
+    user = {"name": BROKER_USER, "password_hash": hashed, "hashing_algorithm": "rabbit_password_hashing_sha256"}
     return {
-        "users": [{
-            "name": BROKER_USER, "password_hash": hashed, "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": "",
-        }],
+        "users": [{**user, "tags": ""}],
         "vhosts": [{"name": "/"}],
         "permissions": [{"user": BROKER_USER, "vhost": "/", **rights}],
-    }  # fmt: skip
+    }
 
 
 def _kept(file: Path, fresh: Callable[[], str]) -> str:
