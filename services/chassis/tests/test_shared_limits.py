@@ -206,6 +206,15 @@ def test_losing_redis_gives_nobody_a_new_burst_of_what_this_replica_has_given_al
     assert not shared.answers
 
 
+def test_what_was_refused_counts_for_nothing_after_redis_is_lost(replica, redis):
+    limit = limits(replica())
+    assert taken(limits(replica()), "ada") == 10
+    for _ in range(5):
+        assert taken(limit, "ada") == 0
+    redis.stop()
+    assert taken(limit, "ada") == 10
+
+
 def test_a_redis_that_hangs_costs_one_time_out_whoever_asks_meanwhile(replica, redis):
     shared = replica(timeout_s=0.05)
     limit = limits(shared, per_second=1e6, burst=1e6)
@@ -269,6 +278,14 @@ def test_a_redis_that_answers_but_does_not_write_is_away(replica, redis):
     assert shared.answers
 
 
+def test_that_redis_does_not_write_is_noticed_beside_the_requests(replica, redis):
+    shared = replica()
+    with redis.client() as client:
+        client.config_set("maxmemory", 1)
+    shared.probe()
+    assert not shared.answers
+
+
 @pytest.mark.parametrize("given", ["wrong-password", ""])
 def test_a_wrong_password_is_said_without_it_and_stops_nobody(replica, redis, capsys, given):
     shared = replica(url=f"redis://:{given}@127.0.0.1:{redis.port}/0")
@@ -296,6 +313,13 @@ def test_clients_on_loopback_are_not_limited_and_redis_is_not_asked(replica, red
 
 def test_zero_is_no_limit(replica):
     assert taken(limits(replica(), per_second=0), "ada", 500) == 500
+
+
+def test_limits_are_shared_from_the_start_and_not_from_the_second_round_on(replica):
+    shared = replica(connected=False)
+    shared._prober.interval_s = 3600
+    shared.start()
+    eventually(lambda: shared.answers)
 
 
 def test_the_prober_connects_and_finds_redis_again_by_itself(replica, redis):
