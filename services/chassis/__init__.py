@@ -25,7 +25,7 @@ Reading order, as a request meets the files:
     outbox.py        events out: written with the change, relayed after it (relay.py) by a carrier (carrier.py): over
                      HTTP (push.py), or by RabbitMQ (broker.py: topology, link, publisher, consumer)
     inbox.py         events in: each has effect once
-    discovery.py     who is healthy, by a registry (consul.py, belief.py), DNS (dns_discovery.py) or a file
+    discovery.py     who is healthy (discovery_url.py), by a registry (consul.py, belief.py), DNS (dns_discovery.py) or a file
                      (static_discovery.py), both unregistered.py     balancing.py  which of them is asked; load.py
     calls.py         outbound HTTP: deadline, retry budget, breaker
     errors.py        the few errors and their HTTP status

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, quote
 
 from chassis import consul
 from chassis.belief import Belief
+from chassis.discovery_url import asked_server, discovery_parts
 from chassis.instance import Instance, parse_instance
 from chassis.registration import Registration
 from chassis.static_discovery import StaticDiscovery
@@ -62,23 +63,19 @@ def make_discovery(url: str, renewal_s: float = 1.0) -> Discovery:
 
     renewal_s: how often instances renew, which decides how long a registry that came back empty is doubted.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "consul" and parts.hostname and parts.path in ("", "/"):
-        return ConsulDiscovery(parts.hostname, parts.port or 8500, renewal_s)
-    if parts.scheme == "static" and not parts.netloc and parts.path:
+    parts = discovery_parts(url)
+    if parts.scheme == "consul":
+        return ConsulDiscovery(str(parts.hostname), parts.port or 8500, renewal_s)
+    if parts.scheme == "static":
         return StaticDiscovery(Path(parts.path))
-    if parts.scheme == "dns" and parts.hostname and parts.path in ("", "/"):
-        return _dns_discovery(parts, DOUBT_RENEWALS * renewal_s)
-    raise ValueError(f"discovery at {url!r}: give consul://host:port, dns://suffix:port or static:///path/to/file.toml")
+    return _dns_discovery(parts, DOUBT_RENEWALS * renewal_s)
 
 
 def _dns_discovery(parts: SplitResult, doubt_s: float) -> Discovery:
     """`?server=address:port` asks that server, and not those of this machine. Without a port SRV records have it."""
     from chassis.dns_discovery import DnsDiscovery  # dnspython, which other processes do not need
 
-    server = urlsplit("//" + parse_qs(parts.query).get("server", [""])[0])
-    asked = (server.hostname, server.port or 53) if server.hostname else None
-    return DnsDiscovery(str(parts.hostname), parts.port, asked, doubt_s)
+    return DnsDiscovery(str(parts.hostname), parts.port, asked_server(parts), doubt_s)
 
 
 class ConsulDiscovery:

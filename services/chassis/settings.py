@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from chassis.discovery_url import discovery_parts
 from chassis.redis_url import redis_address
 
 Strategies = ("round_robin", "random", "p2c", "weighted", "consistent_hash")
@@ -83,6 +84,12 @@ class ChassisSettings(BaseModel):
             good = False
         if not good:  # without the value, in which there is a password
             raise ValueError("must be amqp://user:password@host:port/vhost, or empty for HTTP push")
+        return value
+
+    @field_validator("discovery_url")
+    @classmethod
+    def _discovery_form(cls, value: str) -> str:
+        discovery_parts(value)
         return value
 
     @field_validator("redis_url")

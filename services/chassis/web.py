@@ -21,6 +21,7 @@ from chassis import deadline
 from chassis.clock import Age
 from chassis.errors import (
     BY_STATUS,
+    BadRequest,
     DeadlinePassed,
     InternalError,
     NotFound,
@@ -65,6 +66,20 @@ class StrictRequest(Request):
         if (value := super().get_json(force=force, silent=silent, cache=cache)) is None and not silent:
             raise Unprocessable("send a JSON object", errors=[{"field": "_schema", "message": "null is no object"}])
         return value
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Say what is wrong: werkzeug's own sentence speaks of a browser or proxy, and of no reason."""
+        if e is None:
+            raise UnsupportedMediaType(f"send the body as {JSON}")
+        raise BadRequest(f"the body is not JSON: {_why(e)}")
+
+
+def _why(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg[:1].lower()}{error.msg[1:]}, at line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return "a number has too many digits" if "digits" in str(error) else str(error)  # else one of ours
 
 
 def _no_constant(name: str) -> Any:

@@ -160,6 +160,7 @@ def test_wrong_settings_are_all_named_at_once():
         "EVENT_ROUTES": "{",
         "BALANCING": '{"*": "best"}',
         "REDIS_URL": "redis",
+        "DISCOVERY_URL": "http://127.0.0.1:8500",
     }
     command = [sys.executable, "-m", "orders", "serve"]
     result = subprocess.run(command, env=os.environ | wrong, capture_output=True, text=True, check=False, timeout=60)

@@ -92,6 +92,22 @@ def test_two_wrong_fields_are_named_in_one_answer(client):
     assert sorted(error["field"] for error in problem["errors"]) == ["colour", "quantity"]
 
 
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b'{"name": "vase",', "expecting property name enclosed in double quotes, at line 1, column 17"),
+        (b"", "expecting value, at line 1, column 1"),
+        (b'{"name": NaN}', "NaN is not JSON"),
+        (b'{"name": "\xff"}', "it is no text in UTF-8"),
+        (b"[" * 100_000, "the JSON is nested too deep"),
+        (b'{"quantity": ' + b"9" * 5000 + b"}", "a number has too many digits"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_broken_json_is_said(client, raw, why):
+    problem = assert_problem(client.post("/things", data=raw, content_type="application/json"), 400)
+    assert problem["detail"] == f"the body is not JSON: {why}"
+
+
 def test_a_chunked_body_of_another_type_is_refused_too(client):
     headers = {"Transfer-Encoding": "chunked", "Content-Type": "text/plain"}
     assert_problem(client.post("/things", headers=headers), 415)
