@@ -2,7 +2,7 @@
 
 from chassis import dns_discovery
 from chassis.discovery import make_discovery
-from chassis.tests.fake_dns import FakeDns
+from chassis.testing_dns import FakeDns
 from gateway.testing import eventually, open_gateway
 
 

@@ -25,14 +25,15 @@ Reading order, as a request meets the files:
     outbox.py        events out: written with the change, relayed after it (relay.py) by a carrier (carrier.py): over
                      HTTP (push.py), or by RabbitMQ (broker.py: topology, link, publisher, consumer)
     inbox.py         events in: each has effect once
-    discovery.py     who is healthy (discovery_url.py), by a registry (consul.py, belief.py), DNS (dns_discovery.py) or a file
-                     (static_discovery.py), both unregistered.py     balancing.py  which of them is asked; load.py
+    discovery.py     who is healthy, by a registry (consul.py, belief.py), DNS (dns_discovery.py) or a file
+                     (static_discovery.py), both unregistered.py, as discovery_url.py reads DISCOVERY_URL
+    balancing.py     which of them is asked         load.py       how busy and slow they are
     calls.py         outbound HTTP: deadline, retry budget, breaker
     errors.py        the few errors and their HTTP status
     telemetry.py     logs and metrics               faults.py     breaking things on purpose
     imports.py       libraries without what they need not import
     testing.py       what the tests of every service share: apps and neighbours; tokens (testing_tokens.py),
                      bad input (testing_input.py), a PostgreSQL (testing_postgres.py, postgres_server.py), a RabbitMQ
-                     (testing_rabbitmq.py, rabbitmq_server.py), a Redis (testing_redis.py), fixtures
-                     (testing_fixtures.py)
+                     (testing_rabbitmq.py, rabbitmq_server.py), a Redis (testing_redis.py), a DNS
+                     server (testing_dns.py), fixtures (testing_fixtures.py)
 """

@@ -1,4 +1,4 @@
-"""The forms of DISCOVERY_URL, checked where the settings are read: a wrong one is one line there, and no crash later."""
+"""The forms of DISCOVERY_URL, checked where the settings are read: a wrong one is one line there and no crash later."""
 
 from urllib.parse import SplitResult, parse_qs, urlsplit
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from chassis.testing import SERVICE_KEY, eventually
-from chassis.tests.fake_dns import FakeDns
+from chassis.testing_dns import FakeDns
 from registry.testing import start_registry
 
 TOY = """

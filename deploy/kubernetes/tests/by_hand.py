@@ -14,7 +14,7 @@ from contextlib import suppress
 import requests
 
 from chassis.testing import eventually
-from chassis.tests.fake_dns import FakeDns
+from chassis.testing_dns import FakeDns
 from gateway.testing import free_port
 
 

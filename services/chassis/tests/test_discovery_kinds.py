@@ -9,7 +9,7 @@ from chassis.discovery import ConsulDiscovery, make_discovery
 from chassis.dns_discovery import DnsDiscovery
 from chassis.registration import Registration
 from chassis.testing import eventually
-from chassis.tests.fake_dns import FakeDns
+from chassis.testing_dns import FakeDns
 from chassis.tests.fake_servers import FakeClock, FakeRegistry, row
 
 PORT = 4001

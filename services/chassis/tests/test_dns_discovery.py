@@ -9,7 +9,7 @@ from chassis import dns_discovery
 from chassis.discovery import make_discovery
 from chassis.dns_discovery import DnsDiscovery
 from chassis.testing import eventually
-from chassis.tests.fake_dns import FakeDns, refusal, truncated
+from chassis.testing_dns import FakeDns, refusal, truncated
 from chassis.tests.fake_servers import FakeClock
 
 NAME = "catalog.souk.test."
