@@ -34,13 +34,17 @@ class Books:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the books are: the gateway, the bank, and every instance with an outbox (service -> address)."""
+    """Where the books are: the gateway, the bank, and every instance with an outbox (service -> address).
+
+    session: reaches all of them, past any proxy of the user's, which is not for this machine and must not see tokens.
+    """
 
     gateway: str
     operator_token: str
     bank: str
     outboxes: dict[str, str]
     service_token: Callable[[str], str]
+    session: Callable[[], requests.Session]
 
     def read(self) -> Books:
         """Read everything. Raises CannotCheck."""
@@ -55,35 +59,33 @@ class Source:
             reservations=reservations,
             stock=stock,
             movements=movements,
-            charges=list(_pages(f"{self.bank}/charges", "")),
+            charges=list(self._pages(f"{self.bank}/charges", "")),
             events=list(self._undelivered()),
             moving=frozenset(row["sku"] for row in stock if row != before.get(row["sku"])),
         )
 
     def _list(self, path: str) -> Iterator[Item]:
-        return _pages(f"{self.gateway}/api/{path}", self.operator_token)
+        return self._pages(f"{self.gateway}/api/{path}", self.operator_token)
 
     def _undelivered(self) -> Iterator[Item]:
         for service, address in self.outboxes.items():
             for state in ("pending", "dead"):
-                for event in _pages(f"{address}/internal/events?state={state}", self.service_token(service)):
+                for event in self._pages(f"{address}/internal/events?state={state}", self.service_token(service)):
                     yield {**event, "service": service}
 
-
-def _pages(url: str, token: str) -> Iterator[Item]:
-    cursor = None
-    session = requests.Session()
-    session.trust_env = False  # a proxy of the user's is not for this machine, and must not see the tokens
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    while True:
-        params = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
-        try:
-            response = session.get(url, params=params, headers=headers, timeout=TIMEOUT_S)
-            response.raise_for_status()
-            page = response.json()
-            items, cursor = page["items"], page["next"]
-        except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-            raise CannotCheck(f"cannot read {url}: {error or type(error).__name__}") from error
-        yield from items
-        if cursor is None:
-            return
+    def _pages(self, url: str, token: str) -> Iterator[Item]:
+        cursor = None
+        session = self.session()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        while True:
+            params = {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
+            try:
+                response = session.get(url, params=params, headers=headers, timeout=TIMEOUT_S)
+                response.raise_for_status()
+                page = response.json()
+                items, cursor = page["items"], page["next"]
+            except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+                raise CannotCheck(f"cannot read {url}: {error or type(error).__name__}") from error
+            yield from items
+            if cursor is None:
+                return

@@ -11,8 +11,9 @@ from typer import Argument, Option, echo
 from typer.core import TyperGroup
 
 from deploy.local.errors import Refused
+from deploy.runtime import Kind
 
-__all__ = ["Argument", "Instance", "Option", "app", "echo", "typer"]
+__all__ = ["LOCAL", "Argument", "Instance", "Option", "Where", "app", "echo", "typer"]
 
 
 class Commands(TyperGroup):
@@ -41,3 +42,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Instance = Annotated[str | None, Option("--instance", help="Its id, name or pid, as `souk status` shows it.")]
+LOCAL = Kind.LOCAL
+Where = Annotated[
+    Kind,
+    Option("--runtime", envvar="SOUK_RUNTIME", help="What it runs in: processes of SOUK_HOME, or compose's project."),
+]

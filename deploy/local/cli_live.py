@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-from deploy.local.cli_app import Argument, Instance, Option, app, echo, typer
+from deploy.local.cli_app import LOCAL, Argument, Instance, Option, Where, app, echo, typer
 
 events = typer.Typer(help="Events that are not delivered.", no_args_is_help=True)
 keys = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
@@ -17,32 +17,35 @@ def fault(
     name: Annotated[str, Argument(metavar="NAME|off")],
     values: Annotated[list[str] | None, Argument(metavar="[KEY=VALUE ...]")] = None,
     instance: Instance = None,
+    runtime: Where = LOCAL,
 ) -> None:
     """Break a service on demand: delay, error, hang or kill; `off` ends it."""
     from deploy.local import live
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    echo(live.fault(running_system(), service, name, values or [], instance))
+    echo(live.fault(running(runtime), service, name, values or [], instance))
 
 
 @app.command()
-def bank(values: Annotated[list[str] | None, Argument(metavar="[KEY=VALUE ...]")] = None) -> None:
+def bank(
+    values: Annotated[list[str] | None, Argument(metavar="[KEY=VALUE ...]")] = None, runtime: Where = LOCAL
+) -> None:
     """Change the bank's settings, such as failure_rate=0.5; prints all of them."""
     import json
 
     from deploy.local import live
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    echo(json.dumps(live.bank(running_system(), values or []), indent=2))
+    echo(json.dumps(live.bank(running(runtime), values or []), indent=2))
 
 
 @app.command("set")
-def set_(key: str, value: str) -> None:
+def set_(key: str, value: str, runtime: Where = LOCAL) -> None:
     """A live setting, such as `gateway/balancing/catalog least_conn` or `gateway/cache off`."""
     from deploy.local import live
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    live.put_setting(running_system(), key, value)
+    live.put_setting(running(runtime), key, value)
     echo(f"souk/{key.strip('/')} = {value}")
 
 
@@ -50,40 +53,40 @@ def set_(key: str, value: str) -> None:
 def logs(
     service: Annotated[str | None, Argument()] = None,
     follow: Annotated[bool, Option("--follow", "-f", help="Go on with new lines.")] = False,
+    runtime: Where = LOCAL,
 ) -> None:
     """What the services say, in the order of time."""
     from deploy.local import logs as story
-    from deploy.local.client import find_system
+    from deploy.runtime import find
 
-    system = find_system()
-    if service is not None and service != "supervisor":
-        system.fleet.get(service)
     printer = story.Printer()
-    for line in story.lines(system.home, service, follow):
+    for line in find(runtime).lines(service, follow):
         printer.line(line)
 
 
 @app.command()
-def trace(order: str) -> None:
+def trace(order: str, runtime: Where = LOCAL) -> None:
     """All that the services logged about one order, as one story."""
     from deploy.local import trace as story
-    from deploy.local.client import find_system
     from deploy.local.logs import Printer
+    from deploy.runtime import find
 
     printer = Printer()
-    for depth, line in story.story(find_system().home, order):
+    for depth, line in story.story(find(runtime), order):
         printer.line(line, depth)
 
 
 @events.command("list")
-def list_events(as_json: Annotated[bool, Option("--json", help="For programs.")] = False) -> None:
+def list_events(
+    as_json: Annotated[bool, Option("--json", help="For programs.")] = False, runtime: Where = LOCAL
+) -> None:
     """Pending and dead deliveries of all services."""
     import json
 
     from deploy.local import events as story
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    rows = list(story.undelivered(running_system(), ("pending", "dead")))
+    rows = list(story.undelivered(running(runtime), ("pending", "dead")))
     if as_json:
         echo(json.dumps(rows, indent=2))
     else:
@@ -93,38 +96,40 @@ def list_events(as_json: Annotated[bool, Option("--json", help="For programs.")]
 
 
 @events.command("retry")
-def retry_event(service: str, seq: int) -> None:
+def retry_event(service: str, seq: int, runtime: Where = LOCAL) -> None:
     """Deliver a dead event again; SERVICE is the one that emits it."""
     from deploy.local import events as story
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    story.retry(running_system(), service, seq)
+    story.retry(running(runtime), service, seq)
     echo(f"event {seq} of {service} will be delivered again")
 
 
 @app.command()
-def audit(within: Annotated[float, Option(help="Seconds to let the system settle.")] = 60.0) -> None:
+def audit(
+    within: Annotated[float, Option(help="Seconds to let the system settle.")] = 60.0, runtime: Where = LOCAL
+) -> None:
     """Whether every promise was kept. Exit 0: yes, 1: broken, 2: could not check."""
     from deploy.local.auditing import audit as story
-    from deploy.local.client import find_system
+    from deploy.runtime import find
 
-    sys.exit(story(find_system(), within))
+    sys.exit(story(find(runtime), within))
 
 
 @app.command()
-def token(email: str) -> None:
+def token(email: str, runtime: Where = LOCAL) -> None:
     """Sign in as one of the seeded users, and print the access token."""
     from deploy.local import live
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    echo(live.user_token(running_system(), email))
+    echo(live.user_token(running(runtime), email))
 
 
 @keys.command("rotate")
-def rotate() -> None:
+def rotate(runtime: Where = LOCAL) -> None:
     """Let accounts sign with a new key; no valid token is lost."""
     from deploy.local import live
-    from deploy.local.client import running_system
+    from deploy.runtime import running
 
-    live.rotate_keys(running_system())
+    live.rotate_keys(running(runtime))
     echo("accounts signs with a new key")

@@ -91,8 +91,13 @@ def running_system() -> System:
     """The running system; raises Refused when there is none."""
     system = find_system()
     if system.supervisor_pid is None:
-        raise Refused(f"Souk does not run in {system.settings.home}: start it with `souk up --detach`")
+        raise not_running(system)
     return system
+
+
+def not_running(system: System) -> Refused:
+    """What to say where there is nothing to command."""
+    return Refused(f"Souk does not run in {system.settings.home}: start it with `souk up --detach`")
 
 
 def note_system(settings: Settings, pid: int) -> None:
@@ -123,13 +128,13 @@ def http() -> "requests.Session":
     return session
 
 
-def ask(method: str, url: str, what: str, **options: Any) -> "requests.Response":
+def ask(session: "requests.Session", method: str, url: str, what: str, **options: Any) -> "requests.Response":
     """One HTTP call that has to succeed; raises Refused, naming `what`, with the other side's reason."""
     import requests
 
     options.setdefault("timeout", HTTP_TIMEOUT_S)
     try:
-        with http() as session:
+        with session:
             answer = session.request(method, url, **options)
     except requests.RequestException as error:
         raise Unreachable(f"{what} cannot be reached at {url}: {type(error).__name__}") from None

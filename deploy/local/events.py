@@ -3,19 +3,20 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
-from deploy.local.client import NotFound, System
+from deploy.local.client import NotFound
 from deploy.local.errors import Refused
 from deploy.local.live import instances, internal_once
+from deploy.runtime import Runtime
 
 PAGE = 200
 
 
-def emitters(system: System) -> list[str]:
+def emitters(system: Runtime) -> list[str]:
     """The services that may have an outbox: every one with a database, less those outside our walls."""
     return [s.name for s in system.fleet.services.values() if s.database and not s.single]
 
 
-def outboxes(system: System) -> dict[str, str]:
+def outboxes(system: Runtime) -> dict[str, str]:
     """Service -> address of an instance, for each that has an outbox. Raises Refused when one is away."""
     found = {}
     for service in emitters(system):
@@ -25,7 +26,7 @@ def outboxes(system: System) -> dict[str, str]:
     return found
 
 
-def undelivered(system: System, states: tuple[str, ...]) -> Iterator[dict]:
+def undelivered(system: Runtime, states: tuple[str, ...]) -> Iterator[dict]:
     """Every delivery in one of the states, with its `service`. A service that is away is a row with `problem`."""
     for service in emitters(system):
         try:
@@ -38,7 +39,7 @@ def undelivered(system: System, states: tuple[str, ...]) -> Iterator[dict]:
             yield {"service": service, "problem": str(refusal)}
 
 
-def _all(system: System, service: str, state: str) -> Iterator[dict]:
+def _all(system: Runtime, service: str, state: str) -> Iterator[dict]:
     cursor = None
     while True:
         params = {"state": state, "limit": PAGE} | ({"cursor": cursor} if cursor else {})
@@ -49,7 +50,7 @@ def _all(system: System, service: str, state: str) -> Iterator[dict]:
             return
 
 
-def retry(system: System, service: str, number: int) -> None:
+def retry(system: Runtime, service: str, number: int) -> None:
     """Make a dead delivery pending again."""
     system.fleet.get(service)
     internal_once(system, service, "POST", f"/internal/events/{number}/retry")

@@ -2,11 +2,11 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.local.client import http
-from deploy.local.settings import Settings
 
 if TYPE_CHECKING:
     import requests
@@ -26,14 +26,16 @@ class Registered:
     health: str
 
 
-def registered(settings: Settings, timeout_s: float = 2) -> list[Registered] | None:
+def registered(
+    registry_url: str, timeout_s: float = 2, session: Callable[[], "requests.Session"] = http
+) -> list[Registered] | None:
     """All instances that the registry knows; None when it cannot be asked, or answers what makes no sense."""
     import requests
 
     try:
-        with http() as session:
-            services = _get(session, f"{settings.registry_url}/v1/agent/services", timeout_s)
-            checks = _get(session, f"{settings.registry_url}/v1/agent/checks", timeout_s)
+        with session() as asking:
+            services = _get(asking, f"{registry_url}/v1/agent/services", timeout_s)
+            checks = _get(asking, f"{registry_url}/v1/agent/checks", timeout_s)
         return _read(services, checks)
     except (requests.RequestException, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

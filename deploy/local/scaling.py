@@ -1,27 +1,26 @@
 """`souk scale` and `souk restart`: more, fewer or fresh replicas, with nothing lost."""
 
 import time
-from collections.abc import Callable
 
 from deploy.local.client import System
 from deploy.local.errors import Misused, Refused
-from deploy.local.fleet import log_file
+from deploy.local.fleet import Fleet, log_file
 from deploy.local.logs import tail
 from deploy.local.starting import DEATHS_TOO_MANY
 from deploy.local.status import collect
+from deploy.runtime import Said
 
 POLL_S = 0.2
-Said = Callable[[str], None]
 
 
-def parse_counts(system: System, words: list[str]) -> dict[str, int]:
+def parse_counts(fleet: Fleet, words: list[str]) -> dict[str, int]:
     """`["catalog=3"]` -> `{"catalog": 3}`; raises Misused, also for a service that is single."""
     counts = {}
     for word in words:
         name, _, count = word.partition("=")
         if not (count.isascii() and count.isdigit() and int(count) <= 64):
             raise Misused(f"{word!r} is not SERVICE=N, such as catalog=3 (N from 0 to 64)")
-        if system.fleet.get(name).single:
+        if fleet.get(name).single:
             raise Misused(f"{name} is single: there is always exactly one of it")
         counts[name] = int(count)
     return counts

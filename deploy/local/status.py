@@ -1,4 +1,4 @@
-"""`souk status`: every process with what the supervisor, the registry and the operating system know of it."""
+"""Every process with what the supervisor, the registry and the operating system know of it."""
 
 import time
 
@@ -12,7 +12,7 @@ def collect(system: System, memory: bool = True) -> list[dict]:
     if not system.controllable:
         return []
     replicas = system.replicas()
-    known = registered(system.settings)
+    known = registered(system.settings.registry_url)
     rows = [_row(system, replica, known) for replica in replicas]
     if memory:
         members = groups(row["pid"] for row in rows if row["pid"])
@@ -20,18 +20,6 @@ def collect(system: System, memory: bool = True) -> list[dict]:
             row["pss_bytes"] = memory_bytes(members.get(row["pid"], []))
     order = list(system.fleet.services)
     return sorted(rows, key=lambda row: (order.index(row["service"]), row["name"]))
-
-
-def document(system: System) -> dict:
-    """What `souk status --json` prints."""
-    instances = collect(system)
-    for row in instances:
-        del row["name"]
-    return {
-        "gateway": system.settings.gateway_url,
-        "registry": system.settings.registry_url,
-        "instances": instances,
-    }
 
 
 def _row(system: System, replica: dict, known: list[Registered] | None) -> dict:
@@ -73,29 +61,3 @@ def _serves(system: System, single: str) -> bool:
         # Whatever it answers: this path is refused on purpose, by nginx itself.
         return answers(f"{system.settings.gateway_url}/healthz") is not None
     return answers(f"{system.settings.registry_url}/v1/status/leader") == 200
-
-
-def print_table(system: System, rows: list[dict]) -> None:
-    """The table and the addresses, for people."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("service", "instance", "pid", "health"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("up", justify="right")
-    table.add_column("memory", justify="right")
-    colours = {"passing": "green", "warning": "yellow", "critical": "red"}
-    for row in rows:
-        health = f"[{colours.get(row['health'], 'cyan')}]{row['health']}[/]"
-        memory = f"{row['pss_bytes'] / 1e6:.0f} MB"
-        table.add_row(row["service"], row["id"], str(row["pid"] or "-"), health, _span(row["uptime_s"]), memory)
-    console = Console(soft_wrap=True)
-    console.print(table)
-    console.print(f"\nshop      {system.settings.gateway_url}/\nregistry  {system.settings.registry_url}")
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -5,6 +5,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import requests
 
 from chassis.testing import Neighbour
 from loadtests.audit import Books, CannotCheck, Source, audit, check
@@ -167,7 +168,9 @@ def system():
 
 def source(system):
     url = f"http://{system.address}"
-    return Source(url, "operator's token", url, {"orders": url}, lambda service: f"token for {service}")
+    return Source(
+        url, "operator's token", url, {"orders": url}, lambda service: f"token for {service}", requests.Session
+    )
 
 
 def test_all_pages_are_read_with_the_right_tokens(system):

@@ -3,13 +3,13 @@ import json
 import jwt
 import pytest
 
-from deploy.local import killing, live, preflight, scaling
+from deploy.local import killing, live, preflight, scaling, show
 from deploy.local.client import System
 from deploy.local.errors import Misused, Refused
 from deploy.local.home import Home
 from deploy.local.logs import Follower, lines, log_files, merged, parse, tail
+from deploy.local.runtime import Processes
 from deploy.local.settings import load
-from deploy.local.status import document
 from deploy.local.stopping import wipe
 from deploy.local.tests.toys import make_toys
 from deploy.local.trace import story
@@ -24,11 +24,17 @@ def system(tmp_path):
     return System(settings, None)
 
 
+@pytest.fixture
+def processes(system):
+    """The same as commands see it."""
+    return Processes(system)
+
+
 def test_counts_are_read_and_singles_refused(system):
-    assert scaling.parse_counts(system, ["apples=3", "pears=0"]) == {"apples": 3, "pears": 0}
+    assert scaling.parse_counts(system.fleet, ["apples=3", "pears=0"]) == {"apples": 3, "pears": 0}
     for words in (["apples"], ["apples=many"], ["apples=-1"], ["nuts=1"], ["gateway=2"], ["registry=1"]):
         with pytest.raises(Misused):
-            scaling.parse_counts(system, words)
+            scaling.parse_counts(system.fleet, words)
 
 
 def test_values_are_json_and_otherwise_text():
@@ -40,34 +46,34 @@ def test_values_are_json_and_otherwise_text():
             live.pairs([word])
 
 
-def test_a_service_token_names_us_and_the_target_and_is_short_lived(system):
-    token = live.service_token(system, "apples")
+def test_a_service_token_names_us_and_the_target_and_is_short_lived(system, processes):
+    token = live.service_token(processes, "apples")
     key = system.home.service_keys.read_text().split()[0]
     claims = jwt.decode(token, key, algorithms=["HS256"], audience="apples")
     assert claims["iss"] == "souk"
     assert claims["exp"] - claims["iat"] == 60
 
 
-def test_the_first_of_two_keys_signs(system):
+def test_the_first_of_two_keys_signs(system, processes):
     system.home.service_keys.write_text("b" * 64 + "\n" + "a" * 64 + "\n")
-    jwt.decode(live.service_token(system, "pears"), "b" * 64, algorithms=["HS256"], audience="pears")
+    jwt.decode(live.service_token(processes, "pears"), "b" * 64, algorithms=["HS256"], audience="pears")
 
 
-def test_without_a_key_no_token_is_signed(system):
+def test_without_a_key_no_token_is_signed(system, processes):
     system.home.service_keys.unlink()
     with pytest.raises(Refused, match="souk up"):
-        live.service_token(system, "apples")
+        live.service_token(processes, "apples")
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("HUP", None), ("KILL", -1.0), ("STOP", 0.0), ("CONT", 1.0)])
-def test_a_senseless_signal_is_refused_before_anything_is_sent(system, name, seconds):
+def test_a_senseless_signal_is_refused_before_anything_is_sent(processes, name, seconds):
     with pytest.raises(Misused):
-        killing.kill(system, "apples", None, name, seconds)
+        killing.kill(processes, "apples", None, name, seconds)
 
 
-def test_the_status_of_a_system_that_does_not_run_is_an_empty_list(system):
-    assert document(system)["instances"] == []
-    assert document(system)["gateway"] == "http://127.0.0.1:8080"
+def test_the_status_of_a_system_that_does_not_run_is_an_empty_list(processes):
+    assert show.document(processes)["instances"] == []
+    assert show.document(processes)["gateway"] == "http://127.0.0.1:8080"
 
 
 def test_only_a_home_is_wiped(system, tmp_path):
@@ -117,7 +123,7 @@ def test_a_line_shows_its_fields_and_not_its_name_twice():
     assert parse("no json\n", "apples-1").text == "no json"
 
 
-def test_the_story_of_an_order_has_all_lines_of_its_trace_and_no_others(system):
+def test_the_story_of_an_order_has_all_lines_of_its_trace_and_no_others(system, processes):
     write_log(
         system,
         "apples-1.log",
@@ -126,13 +132,13 @@ def test_the_story_of_an_order_has_all_lines_of_its_trace_and_no_others(system):
         line(5, "apples", "another", order_id="o-8", trace_id="t2"),
     )
     write_log(system, "pears-1.log", line(3, "pears", "took over", trace_id="t1"))
-    told = [(depth, found.fields["event"]) for depth, found in story(system.home, "o-7")]
+    told = [(depth, found.fields["event"]) for depth, found in story(processes, "o-7")]
     assert told == [(0, "a request"), (0, "placed"), (1, "took over")]
 
 
-def test_an_order_that_no_log_mentions_is_one_clear_line(system):
+def test_an_order_that_no_log_mentions_is_one_clear_line(processes):
     with pytest.raises(Refused, match="no log mentions"):
-        story(system.home, "o-99")
+        story(processes, "o-99")
 
 
 def test_a_tail_is_the_readable_end_of_a_log(tmp_path):

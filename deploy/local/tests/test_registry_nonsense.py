@@ -10,6 +10,7 @@ from deploy.local import health, live
 from deploy.local.client import System
 from deploy.local.errors import Refused
 from deploy.local.home import Home
+from deploy.local.runtime import Processes
 from deploy.local.settings import load
 from deploy.local.tests.toys import make_toys
 
@@ -57,20 +58,20 @@ def system(tmp_path, registry):
     toys, port = make_toys(tmp_path / "toys"), registry.server_address[1]
     settings = {"SOUK_HOME": str(tmp_path / "home"), "SERVICES_DIR": str(toys), "REGISTRY_PORT": str(port)}
     Home(load(settings).home).create()
-    return System(load(settings), None)
+    return Processes(System(load(settings), None))
 
 
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE.keys())
 def test_nonsense_is_like_no_answer(system, registry, answer, monkeypatch):
     monkeypatch.setattr(health, "MOST_BYTES", 150_000)
     registry.answer = answer
-    assert health.registered(system.settings) is None
+    assert health.registered(system.registry_url) is None
     with pytest.raises(Refused, match="nothing sensible from the registry"):
         live.instances(system, "apples")
 
 
 def test_good_answers_are_read(system, registry):
     registry.answer = (200, b"{}")
-    assert health.registered(system.settings) == []
+    assert health.registered(system.registry_url) == []
     registry.answer = (200, json.dumps({"a": SERVICE | {"ServiceID": "a", "Status": "warning"}}).encode())
-    assert health.registered(system.settings) == [health.Registered("a", "apples", "127.0.0.1", 1, "warning")]
+    assert health.registered(system.registry_url) == [health.Registered("a", "apples", "127.0.0.1", 1, "warning")]
