@@ -44,9 +44,8 @@ class Runtime(Protocol):
     def service_keys(self) -> Path:
         """The file with the keys that sign service tokens."""
 
-    @property
-    def passwords_file(self) -> Path:
-        """The file with the passwords of the seeded users."""
+    def passwords(self) -> dict[str, str]:
+        """Of the seeded users, by their address."""
 
     # ---- its life
 

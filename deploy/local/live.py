@@ -105,10 +105,7 @@ def put_setting(system: Runtime, key: str, value: str) -> None:
 
 def user_token(system: Runtime, email: str) -> str:
     """Sign in as one of the seeded users; returns the access token."""
-    try:
-        passwords = json.loads(system.passwords_file.read_text())
-    except (OSError, ValueError):
-        raise Refused(f"there are no passwords in {system.passwords_file}: `souk up` makes them") from None
+    passwords = system.passwords()
     if email not in passwords:
         raise Misused(f"no password is kept for {email!r}; there are {', '.join(passwords)}")
     url = f"{system.gateway_url}/api/accounts/tokens"

@@ -1,5 +1,6 @@
 """The system as processes on this machine: `deploy.runtime.Runtime` by the supervisor, its files and signals."""
 
+import json
 import os
 import signal
 import time
@@ -26,11 +27,18 @@ class Processes:
     def __init__(self, system: System) -> None:
         self._system = system
         self.gateway_url, self.registry_url = system.settings.gateway_url, system.settings.registry_url
-        self.service_keys, self.passwords_file = system.home.service_keys, system.home.passwords_file
+        self.service_keys = system.home.service_keys
 
     @property
     def fleet(self) -> Fleet:
         return self._system.fleet
+
+    def passwords(self) -> dict[str, str]:
+        file = self._system.home.passwords_file
+        try:
+            return json.loads(file.read_text())
+        except (OSError, ValueError):
+            raise Refused(f"there are no passwords in {file}: `souk up` makes them") from None
 
     # ---- its life
 

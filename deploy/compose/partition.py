@@ -1,0 +1,63 @@
+"""A partition: both ends go on running, and no packet goes from one to the other.
+
+Containers reach each other by the networks that both are in; one end is taken out of those. What it holds open to the
+other end stays open, and silent, as with a switch that has failed.
+"""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from deploy.compose import status
+from deploy.local.errors import Refused
+from deploy.runtime import Said
+
+if TYPE_CHECKING:
+    from deploy.compose.runtime import Containers
+
+ALWAYS_THERE = "registry"  # whoever is cut off from it, too, is cut off from everybody
+
+
+def partition(system: "Containers", service: str, other: str, seconds: float, said: Said) -> str:
+    """Cut every container of a service from all networks that it shares with the other one, for so long."""
+    mine = [one for one in system.containers(service) if one["State"]["Running"]]
+    if not mine:
+        raise Refused(f"no container of {service} runs: `souk status --runtime compose` lists what does")
+    shared = _shared(system, mine, other)
+    said(f"{service} is cut from {other}")
+    cut: list[tuple[str, str, list[str]]] = []
+    try:
+        for one in mine:
+            for network in sorted(shared & _networks(one).keys()):
+                aliases = _aliases(one, network)
+                system.engine.disconnect(one["Id"], network)
+                cut.append((one["Id"], network, aliases))
+        time.sleep(seconds)
+    finally:
+        # Also when we are interrupted: nobody else would mend it.
+        said(f"{service} is being connected again")
+        for container, network, aliases in cut:
+            system.engine.connect(container, network, aliases)
+    return f"{len(mine)} of {service} could not reach {other} for {seconds:g} s"
+
+
+def _shared(system: "Containers", mine: list[dict[str, Any]], other: str) -> set[str]:
+    theirs = {network for one in system.containers(other) for network in _networks(one)}
+    own = {network for one in mine for network in _networks(one)}
+    if not (shared := own & theirs):
+        raise Refused(f"{status.service_of(mine[0])} and {other} are in no network together: there is nothing to cut")
+    always = {network for one in system.containers(ALWAYS_THERE) for network in _networks(one)}
+    if other != ALWAYS_THERE and not (own - shared) & always:
+        raise Refused(
+            f"{', '.join(sorted(shared))} is the network by which {status.service_of(mine[0])} reaches everybody, not "
+            f"{other} alone: give {other} a network of its own in docker-compose.yml"
+        )
+    return shared
+
+
+def _networks(container: dict[str, Any]) -> dict[str, Any]:
+    return container["NetworkSettings"]["Networks"] or {}
+
+
+def _aliases(container: dict[str, Any], network: str) -> list[str]:
+    """The names by which others find it there; the engine itself adds the short id."""
+    return [name for name in _networks(container)[network]["Aliases"] or [] if name != container["Id"][:12]]

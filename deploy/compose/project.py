@@ -1,0 +1,64 @@
+"""Compose's project: its name and its services, by compose's own rules, and compose's own changes to it."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.local.errors import Refused
+from deploy.local.fleet import Fleet, Service
+from deploy.local.settings import PROJECT
+
+COMPOSE = ("docker", "compose")
+
+
+@dataclass(frozen=True)
+class Project:
+    """services: as in the file, by name; those that run once and end (`restart: "no"`) are jobs."""
+
+    name: str
+    services: dict[str, dict[str, Any]]
+
+    def fleet(self, known: Fleet) -> Fleet:
+        """The services of `services/fleet.toml`, and after them what only compose has: database, broker."""
+        own = [service for name, service in known.services.items() if name in self.services]
+        more = [name for name in self.services if name not in known.services and not self.is_job(name)]
+        return Fleet(own + [_stranger(name) for name in more])
+
+    def is_job(self, name: str) -> bool:
+        return self.services.get(name, {}).get("restart", "no") == "no"
+
+    def port(self, service: str, inside: int) -> int | None:
+        """The port at this machine by which a service is published."""
+        for port in self.services.get(service, {}).get("ports", []):
+            if port.get("target") == inside:
+                return int(port["published"])
+        return None
+
+
+def read_project() -> Project:
+    """What compose makes of its files and of this environment. Raises Refused."""
+    document = json.loads(compose("config", "--format", "json"))
+    return Project(document["name"], document["services"])
+
+
+def compose(*words: str, show: bool = False) -> str:
+    """One command of compose, in the repository's folder; returns what it prints. Raises Refused with its last words.
+
+    show: its progress goes to our stderr, as it comes.
+    """
+    if shutil.which(COMPOSE[0]) is None:
+        raise Refused("docker is missing: install Docker Engine 20.10 or newer with Compose 2.20 or newer")
+    done = subprocess.run(
+        [*COMPOSE, *words], cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=None if show else subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        last = [line for line in (done.stderr or "").splitlines() if line.strip()][-1:]
+        raise Refused(f"`docker compose {words[0]}` ended with {done.returncode}" + "".join(f": {one}" for one in last))
+    return done.stdout
+
+
+def _stranger(name: str) -> Service:
+    return Service(name, single=True, replicas=1, threads=0, database=False, prefix=None, consumes=())
