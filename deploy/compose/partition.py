@@ -14,7 +14,7 @@ from deploy.runtime import Said
 if TYPE_CHECKING:
     from deploy.compose.runtime import Containers
 
-ALWAYS_THERE = "registry"  # whoever is cut off from it, too, is cut off from everybody
+EVERYWHERE = "registry"  # in the network by which all reach each other
 
 
 def partition(system: "Containers", service: str, other: str, seconds: float, said: Said) -> str:
@@ -45,11 +45,11 @@ def _shared(system: "Containers", mine: list[dict[str, Any]], other: str) -> set
     own = {network for one in mine for network in _networks(one)}
     if not (shared := own & theirs):
         raise Refused(f"{status.service_of(mine[0])} and {other} are in no network together: there is nothing to cut")
-    always = {network for one in system.containers(ALWAYS_THERE) for network in _networks(one)}
-    if other != ALWAYS_THERE and not (own - shared) & always:
+    everywhere = {network for one in system.containers(EVERYWHERE) for network in _networks(one)}
+    if not (own - shared) & everywhere:
         raise Refused(
             f"{', '.join(sorted(shared))} is the network by which {status.service_of(mine[0])} reaches everybody, not "
-            f"{other} alone: give {other} a network of its own in docker-compose.yml"
+            f"{other} alone: only what has a network of its own in docker-compose.yml can be cut off"
         )
     return shared
 

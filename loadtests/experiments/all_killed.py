@@ -1,13 +1,9 @@
 """Every process is killed at once, as by a power cut, under a load of orders; then the system is started again."""
 
-import json
-import os
-import signal
 import time
-from contextlib import suppress
 
 from loadtests.lab.experiment import Experiment
-from loadtests.lab.failing import draw, kill_now, outcome
+from loadtests.lab.failing import draw, outcome
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 
@@ -42,15 +38,9 @@ class AllKilled(Experiment):
         with lab.arm(ARM, Open(RATE, MIX)) as arm:
             arm.wait(lab.seconds(30, 8))
             rows = system.instances()
-            supervisor = json.loads((system.home / "run" / "system.json").read_text())["pid"]
             with arm.fault("every process is killed, and the system started again"):
-                with suppress(ProcessLookupError):
-                    os.kill(supervisor, signal.SIGKILL)  # first, so that it starts nobody
-                for row in rows:
-                    if row["pid"]:
-                        kill_now(row)
+                system.power_cut(rows)
                 lab.say("starting it again")
-                system.settings = None
                 system.up(dict(self.settings))
             arm.wait(lab.seconds(30, 8))
         requests, begin_s = lab.measured[-1].requests, arm.first("fault_begin") or 0.0

@@ -57,7 +57,7 @@ class BankAway(Experiment):
             with (
                 arm.fault("the bank stands still"),
                 Watch(arm, opened, "the breaker is open"),
-                standing_still(bank),
+                standing_still(lab.system, bank),
             ):
                 arm.wait(lab.seconds(30, 8))
             arm.wait(lab.seconds(30, 8))

@@ -54,7 +54,7 @@ class ReplicaHung(Experiment):
                 arm.fault(f"{victim['id']} stands still"),
                 Watch(arm, out, "the gateway leaves it out"),
                 Watch(arm, three, "three replicas are healthy", kind="whole") as self.three,
-                standing_still(victim),
+                standing_still(lab.system, victim),
             ):
                 arm.wait(lab.seconds(15, 7))
             arm.wait(lab.seconds(30, 6))

@@ -53,7 +53,7 @@ class ReplicaKilled(Experiment):
                 Watch(arm, out, "the gateway leaves it out"),
                 Watch(arm, three, "three replicas are healthy", kind="whole") as self.three,
             ):
-                kill_now(victim)
+                kill_now(lab.system, victim)
                 arm.wait(lab.seconds(15, 6))
             arm.wait(lab.seconds(30, 6))
         self.found = outcome(lab, arm, f"{victim['id']} is killed")

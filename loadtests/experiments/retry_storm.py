@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 from loadtests.lab.experiment import Experiment
 from loadtests.lab.failing import Outcome, at_most, draw, outcome, replicas
@@ -63,7 +62,7 @@ class RetryStorm(Experiment):
     def _arm(self, lab: Lab, name: str) -> Outcome:
         replicas(lab, catalog=REPLICAS)
         lab.system.fault("catalog", "delay", ms=int(1000 * SERVICE_S))
-        begin_s, log = lab.seconds(30, 8), lab.system.home / "logs" / "gateway-access.log"
+        begin_s, place = lab.seconds(30, 8), lab.system.place
         with lab.arm(name, Open(spike(BASE, PEAK, begin_s, PEAK_S), {"page": 1})) as arm:
             arm.wait_until(begin_s)
             with (
@@ -72,9 +71,9 @@ class RetryStorm(Experiment):
             ):
                 arm.wait_until(begin_s + PEAK_S)
             arm.wait(SETTLED_S)
-            seen = log.stat().st_size
+            seen = len(place.access_log())
             arm.wait(lab.seconds(40, 7))
-            self.tries[name] = _tries(log, seen)
+            self.tries[name] = _tries(place.access_log(seen))
         return outcome(lab, arm, f"{PEAK:g} requests a second come for {PEAK_S:g} s")
 
     def judge(self, lab: Lab) -> None:
@@ -93,10 +92,8 @@ class RetryStorm(Experiment):
         return percentile(part.latency_ms[part.ok], 0.5)
 
 
-def _tries(log: Path, seen: int) -> float:
-    """Instances asked for each request, by the lines of the gateway's log after the first `seen` bytes."""
-    with log.open("rb") as lines:
-        lines.seek(seen)
-        rows = [json.loads(line) for line in lines if line.endswith(b"\n")]
+def _tries(log: bytes) -> float:
+    """Instances asked for each request, by the whole lines of the gateway's log."""
+    rows = [json.loads(line) for line in log.splitlines(keepends=True) if line.endswith(b"\n")]
     asked = [len(ADDRESS.findall(row["upstream"])) for row in rows if "/products" in row["path"]]
     return sum(asked) / len(asked) if asked else float("nan")

@@ -54,6 +54,7 @@ class Experiment:
 
     touches: it starts, stops or sets something in the system, so it needs one that the laboratory starts.
     audited: it places orders, so it ends with the audit. repeats: how often a whole run measures each arm.
+    cuts_the_network: one part cannot reach another, which takes networks that can be cut.
     """
 
     number: ClassVar[int]
@@ -63,6 +64,7 @@ class Experiment:
     touches: ClassVar[bool] = True
     audited: ClassVar[bool] = False
     host_may_be_full: ClassVar[bool] = False
+    cuts_the_network: ClassVar[bool] = False
     repeats: ClassVar[int] = 1
 
     @property

@@ -4,18 +4,15 @@
 """
 
 import math
-import os
-import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from loadtests.lab.errors import LoadBroke
 from loadtests.lab.plots import Trace, failure_timeline
 from loadtests.lab.recovery import Fault, judge_fault
-from loadtests.lab.target import ask
 from loadtests.lab.verdict import Check, Prediction
 from loadtests.lab.watching import all_listed, until
 from loadtests.neighbours import ISSUER
@@ -104,10 +101,9 @@ def pick(system: "System", service: str) -> dict[str, Any]:
     return min(rows, key=lambda row: row["id"])
 
 
-def kill_now(row: Mapping[str, Any]) -> None:
-    """SIGKILL to the whole process group of a row of `souk status`."""
-    with suppress(ProcessLookupError):
-        os.killpg(row["pid"], signal.SIGKILL)
+def kill_now(system: "System", row: Mapping[str, Any]) -> None:
+    """SIGKILL to all that a row of `souk status` stands for."""
+    system.place.kill(row)
 
 
 @contextmanager
@@ -118,20 +114,14 @@ def slowed(system: "System", row: Mapping[str, Any], ms: int) -> Iterator[None]:
     url = f"http://{row['address']}:{row['port']}/internal/faults"
     signed = {"Authorization": f"Bearer {ServiceTokens(ISSUER, system.keys).sign(row['service'])}"}
     try:
-        if not ask("PUT", url, json={"name": "delay", "ms": ms}, headers=signed).ok:
+        if not system.place.ask("PUT", url, json={"name": "delay", "ms": ms}, headers=signed).ok:
             raise LoadBroke(f"{row['id']} cannot be slowed")
         yield
     finally:
         with suppress(OSError):  # it may be gone, and its fault with it
-            ask("DELETE", url, headers=signed)
+            system.place.ask("DELETE", url, headers=signed)
 
 
-@contextmanager
-def standing_still(row: Mapping[str, Any]) -> Iterator[None]:
-    """SIGSTOP to its process group; the kernel goes on accepting connections for it. SIGCONT at the end."""
-    os.killpg(row["pid"], signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(row["pid"], signal.SIGCONT)
+def standing_still(system: "System", row: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """It gets no time in the block, as by SIGSTOP; the kernel goes on accepting connections for it."""
+    return system.place.standing_still(row)

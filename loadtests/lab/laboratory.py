@@ -13,7 +13,7 @@ from loadtests.lab.errors import LoadBroke
 from loadtests.lab.folder import Folder
 from loadtests.lab.load import Closed, Generator, Open
 from loadtests.lab.measured import Measured, warm_up
-from loadtests.lab.monitor import Monitor
+from loadtests.lab.place import Watcher
 from loadtests.lab.system import System
 from loadtests.lab.target import Target
 from loadtests.lab.verdict import Check, Prediction
@@ -118,7 +118,7 @@ class Lab:
         generator.start()
         self.say(name)
         arm = Arm(name, self.repeat, self.folder, generator.began, lambda: generator.runs)
-        monitor = Monitor(system.home, {"generator": generator.pid, "laboratory": os.getpid()})
+        monitor = system.place.monitor({"generator": generator.pid, "laboratory": os.getpid()})
         try:
             with monitor:
                 yield arm
@@ -132,7 +132,7 @@ class Lab:
         system = self._ready()
         self.say(name)
         arm = Arm(name, self.repeat, self.folder, time.monotonic(), lambda: True)
-        monitor = Monitor(system.home, {"laboratory": os.getpid()})
+        monitor = system.place.monitor({"laboratory": os.getpid()})
         try:
             with monitor:
                 arm.wait(seconds)
@@ -141,7 +141,7 @@ class Lab:
         return self.measured[-1]
 
     def _keep(
-        self, arm: Arm, generator: Generator | None, monitor: Monitor, least_s: float, end_s: float,
+        self, arm: Arm, generator: Generator | None, monitor: Watcher, least_s: float, end_s: float,
         fills_host: bool = False,
     ) -> None:  # fmt: skip
         partial = self.folder.partial(arm.name, arm.repeat)

@@ -14,6 +14,8 @@ from loadtests.lab.errors import CannotRun, LoadBroke
 from loadtests.lab.experiment import Experiment
 from loadtests.lab.folder import Folder
 from loadtests.lab.laboratory import Lab, Said
+from loadtests.lab.place import Place
+from loadtests.lab.processes import Processes
 from loadtests.lab.system import System
 from loadtests.lab.target import Target
 from loadtests.lab.verdict import EXIT_CODES, decide
@@ -61,6 +63,7 @@ class Session:
 
     options: Options
     said: Said
+    place: Callable[[], Place] = Processes
     _system: System | Target | None = field(default=None, init=False)
 
     def __enter__(self) -> "Session":
@@ -76,7 +79,7 @@ class Session:
         self._refuse_what_cannot_be(experiment)
         folder = Folder.create(self.options.results, experiment.name)
         if self._system is None:
-            self._system = System()
+            self._system = System(self.place())
         system = self._system
         quick = self.options.quick
         repeats = self.options.repeat or (REPEATS_QUICK if quick else experiment.repeats)
@@ -91,6 +94,10 @@ class Session:
 
     def _refuse_what_cannot_be(self, experiment: Experiment) -> None:
         if self.options.target is None:
+            if self._system is None:
+                self._system = System(self.place())
+            if isinstance(self._system, System) and (why := self._system.place.refuses(experiment)):
+                raise CannotRun(f"{experiment.name} cannot be run here: {why}")
             return
         if experiment.touches:
             raise CannotRun(f"{experiment.name} touches the system's processes: run it without --target")

@@ -1,4 +1,4 @@
-"""The system under test: one of our own, on free ports and in a SOUK_HOME of its own; no running shop is disturbed.
+"""The system under test: one of our own, in a place of its own; no running shop is disturbed.
 
 It is driven by the `souk` command line, as its user drives it. What is changed (replicas, faults, the bank, live
 settings) is noted, and `restore` puts it back.
@@ -6,12 +6,9 @@ settings) is noted, and `restore` puts it back.
 
 import json
 import os
-import random
 import shlex
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from requests import RequestException
 
 from loadtests.lab.errors import CannotRun, LoadBroke
+from loadtests.lab.place import Place
+from loadtests.lab.processes import Processes
 from loadtests.lab.target import ask
 
 SOUK = Path(sys.executable).with_name("souk")
@@ -30,30 +29,33 @@ PATIENCE_S = 240
 RELOAD_S = 2.0
 BANK = {"latency_ms": 0, "failure_rate": 0.0, "decline_rate": 0.0, "away": False, "answer_after_ms": 0}
 # What the caller's shell says about its own system would lead ours astray.
-NOT_OURS = ("DISCOVERY_URL", "REDIS_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "PORT")
+NOT_OURS = (
+    "DISCOVERY_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "REDIS_URL", "PORT", "COMPOSE_FILE", "COMPOSE_PROFILES",
+)  # fmt: skip
 
 
 class System:
     """Not started before `up`. Every command raises LoadBroke with what `souk` said."""
 
-    def __init__(self) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="souk-lab-"))
-        gateway, registry = _free_port(), _free_port()
-        self.url, self.registry = f"http://127.0.0.1:{gateway}", f"http://127.0.0.1:{registry}"
-        self.keys = self.home / "keys" / "service.keys"
-        self._env = {name: value for name, value in os.environ.items() if name not in NOT_OURS} | {
-            "SOUK_HOME": str(self.home), "GATEWAY_PORT": str(gateway), "REGISTRY_PORT": str(registry),
-            "START_TIMEOUT_S": "180",
-        }  # fmt: skip
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = place or Processes()
+        self.url, self.registry = self.place.url, self.place.registry
+        self._env = {name: value for name, value in os.environ.items() if name not in NOT_OURS} | dict(
+            self.place.environment
+        )
         self.settings: dict[str, str] | None = None  # those that it runs with; None: it does not run
         self._replicas: dict[str, int] = {}
         self._forget()
         # If we are killed, the pipe breaks, and somebody still tidies up.
-        words = ["sh", "-c", 'read _ || "$0" down; rm -rf "$1"', str(SOUK), str(self.home)]
+        words = ["sh", "-c", 'read _ || "$0" down; rm -rf "$1"', str(SOUK), str(self.place.home)]
         quiet = subprocess.DEVNULL
         self._heir = subprocess.Popen(
             words, env=self._env, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
         )
+
+    @property
+    def keys(self) -> Path:
+        return self.place.keys
 
     # ---- its life
 
@@ -66,7 +68,7 @@ class System:
             return
         if self.settings is not None:
             self.down()
-        self._run("up", "--detach", extra=settings)
+        self._run("up", "--detach", extra=self.place.started_with(settings))
         self.settings = dict(settings)
         self._replicas = self._count()
 
@@ -111,21 +113,26 @@ class System:
 
     def balance(self, service: str, strategy: str) -> None:
         """How the gateway spreads a service's requests; returns when its nginx goes by it."""
-        file, before = self.home / "run" / "nginx" / "nginx.conf", self._reloads()
-        conf = file.read_text()
+        conf, before = self.place.gateway_conf(), self.place.reloads()
         self.set(f"gateway/balancing/{service}", strategy)
         deadline = time.monotonic() + RELOAD_S
         # What is in force already reloads nothing.
-        while self._reloads() == before and time.monotonic() < deadline:
+        while self.place.reloads() == before and time.monotonic() < deadline:
             time.sleep(0.05)
-        if file.read_text() == conf and strategy != "round_robin":
+        if self.place.gateway_conf() == conf and strategy != "round_robin":
             raise LoadBroke(f"the gateway does not take {strategy!r} for {service}")
-
-    def _reloads(self) -> int:
-        return int(json.loads((self.home / "run" / "nginx" / "reloads.json").read_text())["reloads"])
 
     def restart(self, service: str) -> None:
         self._run("restart", service)
+
+    def partition(self, service: str, other: str, seconds: float) -> None:
+        """`souk partition`; returns when the two can reach each other again."""
+        self._run("partition", service, "--from", other, "--for", f"{seconds:g}")
+
+    def power_cut(self, rows: list[dict[str, Any]]) -> None:
+        """Everything dies at once; `up` starts it again. rows: those of `instances`, asked for before."""
+        self.place.power_cut(rows)
+        self.settings = None
 
     def restore(self) -> None:
         """Put back what was changed; a system that cannot be put back is taken down, and the next one starts fresh."""
@@ -175,7 +182,7 @@ class System:
 
         def one(row: Mapping[str, Any]) -> float | None:
             try:
-                text = ask("GET", f"http://{row['Address']}:{row['Port']}/metrics", timeout=timeout_s).text
+                text = self.place.ask("GET", f"http://{row['Address']}:{row['Port']}/metrics", timeout=timeout_s).text
             except RequestException:
                 return None
             samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
@@ -239,12 +246,3 @@ class System:
 
 def _pairs(values: Mapping[str, object]) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in values.items()]
-
-
-def _free_port() -> int:
-    """A port that nobody has, below those that replicas get from the operating system."""
-    while True:
-        port = random.SystemRandom().randrange(12000, 20000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

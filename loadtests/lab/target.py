@@ -1,11 +1,21 @@
 """A shop at an address, of which the laboratory knows nothing else: it can be loaded, and nothing in it touched."""
 
+from collections.abc import Mapping
+
 import requests
 
 from loadtests.lab.errors import CannotRun
+from loadtests.lab.monitor import Monitor
 
 TIMEOUT_S = 10.0
 DOOR = "/api/catalog/products?limit=1"
+
+
+class Elsewhere:
+    """A machine of which we see nothing; only our own is watched."""
+
+    def monitor(self, others: Mapping[str, int]) -> Monitor:
+        return Monitor(None, others)
 
 
 class Target:
@@ -13,7 +23,7 @@ class Target:
 
     registry: str | None = None
     keys = None
-    home = None
+    place = Elsewhere()
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")

@@ -58,8 +58,9 @@ class Watch:
 
 def left_out(system: "System", instance: str) -> Look:
     """Whether the gateway sends no request to this instance, by the configuration that nginx runs with."""
-    conf, address = system.home / "run" / "nginx" / "nginx.conf", f":{instance.rpartition('-')[2]} weight="
-    return lambda: address not in conf.read_text()
+    _, host, port = instance.rsplit("-", 2)
+    address = f"{host}:{port} weight="
+    return lambda: address not in system.place.gateway_conf()
 
 
 def all_listed(system: "System", service: str, count: int, without: str = "") -> Look:
@@ -80,17 +81,8 @@ def answers(system: "System") -> Look:
 
 def logged(system: "System", service: str, event: str) -> Look:
     """Whether a replica of the service has logged an event that begins so, since now."""
-    files = {file: file.stat().st_size for file in (system.home / "logs").glob(f"{service}-*.log")}
-
-    def look() -> bool:
-        for file in (system.home / "logs").glob(f"{service}-*.log"):
-            with file.open("rb") as lines:
-                lines.seek(files.get(file, 0))
-                if any(_event(line).startswith(event) for line in lines):
-                    return True
-        return False
-
-    return look
+    lines = system.place.log_from_now(service)
+    return lambda: any(_event(line).startswith(event) for line in lines())
 
 
 def _event(line: bytes) -> str:
@@ -105,7 +97,7 @@ def counted(system: "System", service: str, metric: str) -> float:
     found = ask("GET", f"{system.registry}/v1/health/service/{service}?passing").json()
     total = 0.0
     for address in (f"http://{row['Service']['Address']}:{row['Service']['Port']}" for row in found):
-        lines = ask("GET", f"{address}/metrics").text.splitlines()
+        lines = system.place.ask("GET", f"{address}/metrics").text.splitlines()
         total += sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(metric))
     return total
 

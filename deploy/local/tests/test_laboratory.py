@@ -166,4 +166,4 @@ def test_what_an_experiment_changed_is_put_back_when_it_breaks():
         assert answers == {200}, "no fault is left"
     finally:
         system.close()
-    assert not system.home.exists()
+    assert not system.place.home.exists()

@@ -18,9 +18,12 @@ from loadtests.lab import failing
 from loadtests.lab.errors import LoadBroke
 from loadtests.lab.failing import arrivals_s, at_most, kill_now, outcome, pick, replicas, slowed, standing_still
 from loadtests.lab.measured import Measured
+from loadtests.lab.processes import Processes
 from loadtests.lab.tests import synthetic
 from loadtests.lab.verdict import Prediction
 from loadtests.lab.watching import Watch, all_listed, left_out, logged, until
+
+HERE = SimpleNamespace(place=Processes(Path("/nowhere")))
 
 
 class Arm:
@@ -87,7 +90,7 @@ def test_an_instance_is_left_out_when_nginx_has_no_server_of_its_port(tmp_path):
     conf = tmp_path / "run" / "nginx" / "nginx.conf"
     conf.parent.mkdir(parents=True)
     conf.write_text("server 127.0.0.1:4001 weight=1;\nserver 127.0.0.1:40012 weight=1;\n")
-    system = SimpleNamespace(home=tmp_path)
+    system = SimpleNamespace(place=Processes(tmp_path))
     assert not left_out(system, "catalog-127.0.0.1-4001")()
     assert left_out(system, "catalog-127.0.0.1-4002")()
     assert left_out(system, "catalog-127.0.0.1-400")()
@@ -97,7 +100,7 @@ def test_only_what_is_logged_from_now_on_counts(tmp_path):
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "gateway-1.log").write_text(json.dumps({"event": "it fails"}) + "\n")
-    look = logged(SimpleNamespace(home=tmp_path), "gateway", "it fails")
+    look = logged(SimpleNamespace(place=Processes(tmp_path)), "gateway", "it fails")
     with (logs / "gateway-1.log").open("a") as log:
         log.write('no json\n["it fails"]\n{"event": "it works"}\n')
     assert not look()
@@ -132,16 +135,16 @@ def sleeper():
 
 def test_a_process_stands_still_inside_the_block_and_goes_on_after_it(sleeper):
     state = psutil.Process(sleeper.pid).status
-    with pytest.raises(ZeroDivisionError), standing_still({"pid": sleeper.pid}):
+    with pytest.raises(ZeroDivisionError), standing_still(HERE, {"pid": sleeper.pid}):
         until(lambda: state() == psutil.STATUS_STOPPED, 30)
         raise ZeroDivisionError
     until(lambda: state() != psutil.STATUS_STOPPED, 30)
 
 
 def test_a_process_is_killed_and_one_that_is_gone_is_no_error(sleeper):
-    kill_now({"pid": sleeper.pid})
+    kill_now(HERE, {"pid": sleeper.pid})
     assert sleeper.wait(30) == -signal.SIGKILL
-    kill_now({"pid": sleeper.pid})
+    kill_now(HERE, {"pid": sleeper.pid})
 
 
 def test_an_instance_is_slow_inside_the_block_and_is_asked_with_a_token(tmp_path):
@@ -168,7 +171,7 @@ def test_an_instance_is_slow_inside_the_block_and_is_asked_with_a_token(tmp_path
     with ThreadingHTTPServer(("127.0.0.1", 0), Instance) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         row = {"id": "c", "service": "catalog", "address": "127.0.0.1", "port": server.server_address[1]}
-        with pytest.raises(ZeroDivisionError), slowed(SimpleNamespace(keys=keys), row, 200):
+        with pytest.raises(ZeroDivisionError), slowed(SimpleNamespace(keys=keys, place=HERE.place), row, 200):
             assert [what for _, what, _ in heard] == [{"name": "delay", "ms": 200}]
             raise ZeroDivisionError
         server.shutdown()
@@ -224,13 +227,15 @@ def test_a_bound_is_kept_or_not_or_cannot_be_told(measured, passed):
 
 
 def test_tries_are_counted_from_the_gateways_log(tmp_path):
-    log = Path(tmp_path / "access.log")
+    place = Processes(tmp_path)
+    log = tmp_path / "logs" / "gateway-access.log"
+    log.parent.mkdir()
     before = json.dumps({"path": "/api/catalog/products", "upstream": "1.1.1.1:1"}) + "\n"
     rows = [{"path": "/api/catalog/products", "upstream": "127.0.0.1:1, 127.0.0.1:2 : 127.0.0.1:1"},
             {"path": "/api/catalog/products", "upstream": "127.0.0.1:1"},
             {"path": "/healthz", "upstream": ""}]  # fmt: skip
     log.write_text(before + "".join(json.dumps(row) + "\n" for row in rows) + '{"path": "/api/cat')
-    assert _tries(log, len(before)) == 2.0
+    assert _tries(place.access_log(len(before))) == 2.0
 
 
 def test_every_experiment_asks_a_question_and_has_a_number_of_its_own():
