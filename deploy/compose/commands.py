@@ -4,11 +4,10 @@ import json
 import subprocess
 from pathlib import Path
 
+from deploy.local.errors import Refused
+
+__all__ = ["PROJECT", "Refused", "containers", "last_line", "run", "show"]
 PROJECT = Path(__file__).resolve().parents[2]
-
-
-class Refused(Exception):
-    """It cannot be done; the message is one line for the user."""
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -29,9 +30,10 @@ class Engine:
         with said():
             self.host = os.environ.get("DOCKER_HOST") or _context_host()
             try:
+                _require_socket(self.host)
                 client = docker.DockerClient(base_url=self.host, version="auto", timeout=TIMEOUT_S, tls=_tls())
                 found = client.version()
-            except (DockerException, RequestException) as error:
+            except (DockerException, RequestException, OSError) as error:
                 raise Refused(
                     f"no Docker engine answers at {self.host} ({_reason(error)}): start it, or set DOCKER_HOST"
                 ) from None
@@ -114,6 +116,12 @@ def _context_host() -> str:
     except (DockerException, ValueError, KeyError, OSError):
         context = None
     return (context.Host if context else None) or "unix:///var/run/docker.sock"
+
+
+def _require_socket(host: str) -> None:
+    """Raises FileNotFoundError where there is none; the SDK would open one and leave it."""
+    if host.startswith("unix://"):
+        Path(host.removeprefix("unix://")).stat()
 
 
 def _tls() -> Any:

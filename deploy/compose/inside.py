@@ -79,9 +79,9 @@ class Relay:
             raise Broken(str(error)) from None
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._raw.close()
-            self._socket.close()
+        for one in (self._raw, self._socket):
+            with suppress(OSError):
+                one.close()
 
     def _read(self) -> Iterator[bytes]:
         """Whole lines of its stdout; the engine cuts them into frames as it likes."""

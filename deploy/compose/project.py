@@ -2,15 +2,11 @@
 
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.local.errors import Refused
+from deploy.compose.commands import Refused, last_line, run
 from deploy.local.fleet import Fleet, Service
-from deploy.local.settings import PROJECT
-
-COMPOSE = ("docker", "compose")
 
 
 @dataclass(frozen=True)
@@ -43,20 +39,13 @@ def read_project() -> Project:
     return Project(document["name"], document["services"])
 
 
-def compose(*words: str, show: bool = False) -> str:
-    """One command of compose, in the repository's folder; returns what it prints. Raises Refused with its last words.
-
-    show: its progress goes to our stderr, as it comes.
-    """
-    if shutil.which(COMPOSE[0]) is None:
-        raise Refused("docker is missing: install Docker Engine 20.10 or newer with Compose 2.20 or newer")
-    done = subprocess.run(
-        [*COMPOSE, *words], cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=None if show else subprocess.PIPE, text=True, check=False,
-    )  # fmt: skip
+def compose(*words: str) -> str:
+    """One command of compose's; returns what it prints. Raises Refused with its last words."""
+    if shutil.which("docker") is None:
+        raise Refused("there is no `docker` here: install Docker Engine and its Compose plugin")
+    done = run("compose", *words)
     if done.returncode:
-        last = [line for line in (done.stderr or "").splitlines() if line.strip()][-1:]
-        raise Refused(f"`docker compose {words[0]}` ended with {done.returncode}" + "".join(f": {one}" for one in last))
+        raise Refused(f"`docker compose {words[0]}` ended with {done.returncode}: {last_line(done.stderr)}")
     return done.stdout
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.compose import logs, partition, scaling, status
+from deploy.compose import logs, partition, scaling, starting, status
 from deploy.compose.engine import Engine
 from deploy.compose.inside import Inside
 from deploy.compose.project import Project, compose, read_project
@@ -31,6 +31,7 @@ MESSENGERS = ("registry", "gateway", "bank")
 SINGLES = ("registry", "gateway")
 GATEWAY_PORT, REGISTRY_PORT = 8080, 8500
 SECRETS = "/run/secrets"
+LOOK_S = 2.0
 
 
 class Containers:
@@ -44,13 +45,13 @@ class Containers:
     def fleet(self) -> Fleet:
         return self.project.fleet(load_fleet(load({})))
 
-    @property
+    @cached_property
     def gateway_url(self) -> str:
-        return f"http://127.0.0.1:{self.project.port('gateway', GATEWAY_PORT)}"
+        return self._published("gateway", GATEWAY_PORT)
 
-    @property
+    @cached_property
     def registry_url(self) -> str:
-        return f"http://127.0.0.1:{self.project.port('registry', REGISTRY_PORT)}"
+        return self._published("registry" if "registry" in self.project.services else "consul", REGISTRY_PORT)
 
     @cached_property
     def service_keys(self) -> Path:
@@ -66,22 +67,26 @@ class Containers:
     # ---- its life
 
     def up(self, said: Said) -> None:
-        said("building the images and starting the containers")
-        compose("up", "--build", "--detach", "--wait", show=True)
+        said("building the images, and starting the containers")
+        starting.up()
 
     def stay(self) -> None:
-        """Containers stay by themselves."""
+        try:
+            while self.silence() is None:
+                time.sleep(LOOK_S)
+        except KeyboardInterrupt:
+            self.down()
 
     def down(self) -> str:
         there = bool(self.containers())
-        compose("down", "--remove-orphans", show=True)
+        starting.down()
         return "Souk is stopped." if there else "Souk does not run."
 
     def to_wipe(self) -> str | None:
         return f"the project {self.project.name}"
 
     def wipe(self) -> None:
-        compose("down", "--remove-orphans", "--volumes", show=True)
+        compose("--profile", "*", "down", "--remove-orphans", "--volumes")
 
     # ---- looking at it
 
@@ -188,6 +193,13 @@ class Containers:
         return partition.partition(self, service, other, seconds, said)
 
     # ---- how
+
+    def _published(self, service: str, inside: int) -> str:
+        """As the running container has it; else as it would have it by this environment."""
+        for one in self.containers(service):
+            for port in one["NetworkSettings"]["Ports"].get(f"{inside}/tcp") or ():
+                return f"http://127.0.0.1:{port['HostPort']}"
+        return f"http://127.0.0.1:{self.project.port(service, inside)}"
 
     def _back(self, row: dict) -> None:
         self.engine.do("start", row["container"])

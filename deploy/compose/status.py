@@ -7,7 +7,7 @@ from typing import Any
 from deploy.compose.engine import NUMBER, SERVICE, Engine
 from deploy.local.health import Registered
 
-ASK_AT_ONCE = 8
+ASK_AT_ONCE = 32  # an engine takes a second to answer each
 YOUNG_S = 60
 OWN_CHECK = {"healthy": "passing", "starting": "starting", "unhealthy": "critical"}
 Inspected = dict[str, Any]

@@ -168,3 +168,14 @@ def test_following_gives_whole_new_lines_also_of_files_that_appear(system):
 def test_the_supervisors_own_questions_are_not_shown(system):
     write_log(system, "gateway-access.log", line(1, "gateway", "request", path="/healthz"), line(2, "gateway", "x"))
     assert [found.text for found in lines(system.home, "gateway", False)] == ["x"]
+
+
+def test_the_network_of_one_host_cannot_be_cut(processes):
+    with pytest.raises(Misused, match="--runtime compose"):
+        killing.partition(processes, "apples", "pears", 1.0, print)
+
+
+@pytest.mark.parametrize(("service", "other", "seconds"), [("apples", "apples", 1.0), ("apples", "pears", 0.0)])
+def test_a_senseless_partition_is_refused(processes, service, other, seconds):
+    with pytest.raises(Misused, match="--from" if service == other else "--for"):
+        killing.partition(processes, service, other, seconds, print)
