@@ -35,9 +35,20 @@ def partition(system: "Containers", service: str, other: str, seconds: float, sa
     finally:
         # Also when we are interrupted: nobody else would mend it.
         said(f"{service} is being connected again")
-        for container, network, aliases in cut:
-            system.engine.connect(container, network, aliases)
+        _mend(system, cut)
     return f"{len(mine)} of {service} could not reach {other} for {seconds:g} s"
+
+
+def _mend(system: "Containers", cut: list[tuple[str, str, list[str]]]) -> None:
+    """Connect each one again, also when one of them cannot be (any more); raises the last refusal."""
+    refusal = None
+    for container, network, aliases in cut:
+        try:
+            system.engine.connect(container, network, aliases)
+        except Refused as error:
+            refusal = error
+    if refusal is not None:
+        raise refusal
 
 
 def _shared(system: "Containers", mine: list[dict[str, Any]], other: str) -> set[str]:

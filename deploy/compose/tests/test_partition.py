@@ -66,6 +66,21 @@ def test_it_is_mended_when_somebody_interrupts(system, monkeypatch):
     assert [verb for verb, *_ in system.engine.done] == ["cut", "cut", "join", "join"]
 
 
+def test_one_that_cannot_be_connected_again_keeps_no_other_from_it(system, monkeypatch):
+    monkeypatch.setattr(partition.time, "sleep", quiet)
+    connect = system.engine.connect
+
+    def refused(container, network, aliases):
+        connect(container, network, aliases)
+        if container.startswith("orders1"):
+            raise Refused("it is gone")
+
+    system.engine.connect = refused
+    with pytest.raises(Refused, match="it is gone"):
+        partition.partition(system, "orders", "rabbit", 1, quiet)
+    assert [verb for verb, *_ in system.engine.done] == ["cut", "cut", "join", "join"]
+
+
 @pytest.mark.parametrize("other", ["postgres", "registry"])
 def test_a_network_by_which_all_are_reached_is_not_cut(system, other):
     with pytest.raises(Refused, match=f"reaches everybody, not {other} alone"):

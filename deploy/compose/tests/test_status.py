@@ -21,10 +21,8 @@ def container(service="orders", health="healthy", age_s=300, **state):
 
 
 def listed(health, service="orders", address="10.0.0.2"):
-    return [
-        Registered("other", service, "10.0.0.9", 8000, "passing"),
-        Registered("o-2", service, address, 8000, health),
-    ]
+    other = Registered("other", service, "10.0.0.9", 8000, "passing")
+    return [other, Registered("o-2", service, address, 8000, health)]
 
 
 def test_one_that_is_listed_has_the_registrys_id_address_and_word():
