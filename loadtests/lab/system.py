@@ -30,7 +30,8 @@ RELOAD_S = 2.0
 BANK = {"latency_ms": 0, "failure_rate": 0.0, "decline_rate": 0.0, "away": False, "answer_after_ms": 0}
 # What the caller's shell says about its own system would lead ours astray.
 NOT_OURS = (
-    "DISCOVERY_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "REDIS_URL", "PORT", "COMPOSE_FILE", "COMPOSE_PROFILES",
+    "DISCOVERY_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "REDIS_URL", "PORT",
+    "COMPOSE_FILE", "COMPOSE_PROFILES",
 )  # fmt: skip
 
 
