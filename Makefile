@@ -1,6 +1,6 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status compose-up compose-down test test-faults fuzz check load locust experiment experiments bench lock clean
+.PHONY: help setup up down status compose-up compose-down compose-test test test-faults fuzz check load locust experiment experiments bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
@@ -24,6 +24,9 @@ compose-up:  ## the same in containers, with PostgreSQL: build, start, and back 
 
 compose-down:  ## stop and remove the containers; the data stays (docker compose down --volumes wipes it)
 	@$(or $(PYTHON),python3) -m deploy.compose down
+
+compose-test: setup  ## the tests that need a Docker Engine: a system of containers of its own, at most 6 minutes
+	@$(PYTHON_IN_VENV) -m pytest -q tests/compose -m compose
 
 test: setup  ## all tests, two at a time
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup

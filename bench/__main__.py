@@ -1,9 +1,9 @@
 """`make bench`: every benchmark, one after the other, each with its table. Takes a few minutes.
 
 python -m bench [start memory order_latency last_pieces spread cost gateway registration_latency registry shared_limits
-                 profile]
+                 compose profile]
 
-profile runs only when it is named: it judges nothing, and may need root.
+profile runs only when it is named: it judges nothing, and may need root. compose measures nothing without Docker.
 
 Ends with 1 when a benchmark that judges its promises found one broken.
 """
@@ -11,6 +11,7 @@ Ends with 1 when a benchmark that judges its promises found one broken.
 import sys
 
 from bench import (
+    compose,
     cost,
     gateway,
     last_pieces,
@@ -30,6 +31,7 @@ ALONE = {
     "registration_latency": registration_latency.run,
     "registry": registry.run,
     "shared_limits": shared_limits.run,
+    "compose": compose.run,
 }
 ON_A_SYSTEM = {
     "memory": memory.run,

@@ -60,7 +60,8 @@ def _check_free(name: str, port: int) -> None:
         with socket.create_server(("127.0.0.1", port)):
             pass
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise Refused(
-            f"port {port} of 127.0.0.1 is not to be had ({error.strerror}): stop who holds it (`make down`?), "
-            f"or set {name} to another one"
+            f"port {port} of 127.0.0.1 is not to be had ({why}): stop who holds it (`make down`?), or set {name} to "
+            "another one"
         ) from None

@@ -1,6 +1,7 @@
 """Build, start, wait until all is healthy; or say in one line what is not, and leave nothing half-started."""
 
 import os
+import re
 import time
 
 from deploy.compose import preflight
@@ -10,18 +11,23 @@ LONGEST_S = 180
 LOOK_S = 0.5
 # One end may be bad luck; the second within a start is a loop.
 RESTARTS_TOO_MANY = 2
+# A server that cannot start says why, and then much else.
+REASON = re.compile("error|fatal|fail|cannot|refused|denied|wrong|missing", re.IGNORECASE)
 
 
 def up() -> None:
     """Build the images and start all; back when all are healthy. Raises Refused, and stops what it started."""
     preflight.check()
+    print("building the images", flush=True)
     if show("compose", "build", "--quiet"):
         raise Refused("an image could not be built: see above")
     ran_before = any(one["State"] == "running" for one in containers())
+    print("starting the containers", flush=True)
     began = time.monotonic()
     try:
-        if show("compose", "--progress", "quiet", "up", "--detach", "--remove-orphans"):
-            raise Refused(_culprit() or "docker compose could not start it: see above")
+        started = run("compose", "--progress", "quiet", "up", "--detach", "--remove-orphans")
+        if started.returncode:
+            raise Refused(_culprit() or last_line(started.stderr))
         _wait(began + LONGEST_S)
     except BaseException:
         if not ran_before:
@@ -59,7 +65,7 @@ def _culprit() -> str | None:
     for one in containers():
         if (one["State"] == "exited" and one["ExitCode"]) or one["Health"] == "unhealthy" or _loops(one):
             logs = run("logs", "--tail", "50", one["ID"])
-            return f"{one['Service']} does not start: {_explained(last_line(logs.stdout + logs.stderr))}"
+            return f"{one['Service']} does not start: {_reason(logs.stdout + logs.stderr)}"
     return None
 
 
@@ -70,10 +76,11 @@ def _loops(one: dict) -> bool:
     return int(asked.stdout.strip() or 0) >= RESTARTS_TOO_MANY
 
 
-def _explained(line: str) -> str:
+def _reason(said: str) -> str:
+    line = last_line("\n".join(line for line in said.splitlines() if REASON.search(line)) or said)
     if "password authentication failed" in line:
         return (
-            f"{line} -- the data was made with another password than the keys' volumes have now: put the old one "
-            "back, or remove data and passwords together (docker compose down --volumes)"
+            f"{line} -- the data was made with another password than the one that is now in secrets-postgres: put the "
+            "old one back, or remove data and passwords together (docker compose down --volumes)"
         )
     return line

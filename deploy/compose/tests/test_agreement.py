@@ -4,7 +4,6 @@ import importlib
 import json
 import re
 
-import pytest
 from sqlalchemy.pool import QueuePool
 
 from chassis.engines import make_engine
@@ -170,11 +169,3 @@ def test_any_service_can_be_scaled(compose):
     published = {"gateway", *REGISTRIES}
     assert not [name for name, said in compose["services"].items() if "container_name" in said]
     assert not [name for name, said in compose["services"].items() if "ports" in said and name not in published]
-
-
-@pytest.mark.parametrize("folder", ["services", "gateway"])
-def test_what_is_in_the_images_is_what_is_tested(folder):
-    def versions(file):
-        return set(re.findall(r"^[\w.-]+==\S+", file.read_text(), re.MULTILINE))
-
-    assert versions(PROJECT / folder / "requirements.txt") <= versions(PROJECT / "requirements.txt")

@@ -19,7 +19,7 @@ __all__ = ["postgres"]
 
 def made(overlay):
     """Name -> Secret, as the command prints them."""
-    command = [sys.executable, str(FOLDER / "make_secrets.py"), overlay]
+    command = [sys.executable, "-m", "deploy.kubernetes.make_secrets", overlay]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return {one["metadata"]["name"]: one for one in json.loads(output)["items"]}
 
@@ -74,7 +74,7 @@ def test_urls_lead_to_the_database_that_there_is(local, production):
 
 
 def test_the_command_knows_its_overlays():
-    command = [sys.executable, str(FOLDER / "make_secrets.py"), "elsewhere"]
+    command = [sys.executable, "-m", "deploy.kubernetes.make_secrets", "elsewhere"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith("usage:")
