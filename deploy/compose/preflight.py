@@ -10,6 +10,7 @@ from deploy.compose.commands import Refused, containers, last_line, run
 
 ENGINE = (20, 10)
 COMPOSE = (2, 26)
+REGISTRIES = {"registry", "consul"}
 PORTS = {"GATEWAY_PORT": 8080, "REGISTRY_PORT": 8500}
 
 
@@ -24,9 +25,11 @@ def check(environ: Mapping[str, str] = os.environ) -> None:
     taken = {name: _port(name, default, environ) for name, default in PORTS.items()}
     if len(set(taken.values())) < len(taken):
         raise Refused(f"{' and '.join(PORTS)} are the same: set one of them to another port")
-    configured = run("compose", "config", "--quiet")
+    configured = run("compose", "config", "--services")
     if configured.returncode:
         raise Refused(last_line(configured.stderr))
+    if len(REGISTRIES & set(configured.stdout.split())) != 1:
+        raise Refused("COMPOSE_PROFILES must be `registry` or `consul`: exactly one of them says who is there")
     ours = _published()
     for name, port in taken.items():
         if port not in ours:

@@ -16,7 +16,7 @@ fail() { echo "$1" >&2; exit 1; }
 case "$*" in
     "version "*) [ -s "$FAKE/engine" ] || fail "Cannot connect to the Docker daemon."; cat "$FAKE/engine" ;;
     "compose version "*) [ -s "$FAKE/compose" ] || fail "docker: no such command: compose"; cat "$FAKE/compose" ;;
-    "compose config "*) [ ! -s "$FAKE/config" ] || { cat "$FAKE/config" >&2; exit 15; } ;;
+    "compose config "*) [ ! -s "$FAKE/config" ] || { cat "$FAKE/config" >&2; exit 15; }; cat "$FAKE/services" ;;
     *" ps "*) cat "$FAKE/containers" ;;
     *" build "*) [ ! -e "$FAKE/build-fails" ] ;;
     *" up "*) mv "$FAKE/after" "$FAKE/containers"; [ ! -e "$FAKE/up-fails" ] || { cat "$FAKE/up-fails" >&2; exit 1; } ;;
@@ -40,7 +40,7 @@ class Fake:
         self.bin.mkdir()
         (self.bin / "docker").write_text(FAKE)
         (self.bin / "docker").chmod(0o755)
-        self.write(engine="20.10.24", compose="2.26.1", config="", logs="", asked="")
+        self.write(engine="20.10.24", compose="2.26.1", config="", logs="", asked="", services="orders\nregistry\n")
         self.containers()
         self.after(container("orders"), container("secrets", "exited", ""))
 
@@ -152,6 +152,12 @@ def test_a_port_that_is_none(fake, port):
 def test_two_ports_that_are_one(fake):
     port = free()
     assert "are the same" in refused(fake, GATEWAY_PORT=port, REGISTRY_PORT=port)
+
+
+@pytest.mark.parametrize("services", ["orders", "orders\nregistry\nconsul"])
+def test_no_registry_or_two(fake, services):
+    fake.write(services=services)
+    assert "COMPOSE_PROFILES must be `registry` or `consul`" in refused(fake)
 
 
 def test_an_image_that_cannot_be_built(fake):
