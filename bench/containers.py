@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -55,6 +56,10 @@ class Containers:
         if done.returncode:
             raise AssertionError(f"docker {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def souk(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command of `souk`, on these containers."""
+        return _run([str(Path(sys.executable).parent / "souk"), "--runtime", "compose", *words], self.environ, UP_S)
 
     def inside(self, service: str, *words: str) -> str:
         """What a program in the service's first container prints."""

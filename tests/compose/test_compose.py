@@ -168,6 +168,9 @@ def test_all_at_once_are_restarted_and_every_order_ends(system):
     again = until(lambda: signed_in(system), 90)
     assert {again.follow(one)["state"] for one in placed} <= {"CONFIRMED", "CANCELLED"}
     until(lambda: again.insist({"SOUK-000003": 1}).status_code == 202, 90)
+    audit = system.souk("audit", "--within", "60")
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+    assert " 0 findings" in audit.stdout
 
 
 def signed_in(system: Containers):
