@@ -1,7 +1,9 @@
 """Asking the programs `docker` and `docker compose`."""
 
 import json
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.local.errors import Refused
@@ -10,9 +12,9 @@ __all__ = ["PROJECT", "Refused", "containers", "last_line", "run", "show"]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
+def run(*words: str, environ: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
     """Run a command of docker's in the project's folder and keep what it says."""
-    return subprocess.run(["docker", *words], cwd=PROJECT, capture_output=True, text=True, check=False)  # nosec B607
+    return subprocess.run(["docker", *words], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False)  # nosec B607
 
 
 def show(*words: str) -> int:

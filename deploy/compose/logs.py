@@ -38,6 +38,11 @@ def following(engine: Engine, containers: Callable[[], list[dict[str, Any]]]) ->
         yield from _until(lines, LOOK_AGAIN_S)
 
 
+def since(engine: Engine, container: str, when: float) -> list[bytes]:
+    """All lines of a container since a time (seconds of the epoch), as they were written."""
+    return [text.partition(" ")[2].encode() for text in _texts(engine.log(container, follow=False, since=when))]
+
+
 def tail(engine: Engine, container: str, lines: int = TAIL) -> str:
     """The readable end of a container's log, indented."""
     pieces = [_line(text, "").text for text in _texts(engine.log(container, follow=False, tail=lines))]

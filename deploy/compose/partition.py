@@ -5,6 +5,8 @@ other end stays open, and silent, as with a switch that has failed.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from deploy.compose import status
@@ -15,34 +17,43 @@ if TYPE_CHECKING:
     from deploy.compose.runtime import Containers
 
 EVERYWHERE = "registry"  # in the network by which all reach each other
+Cut = tuple[str, str, list[str]]  # container, network, its names there
 
 
 def partition(system: "Containers", service: str, other: str, seconds: float, said: Said) -> str:
-    """Cut every container of a service from all networks that it shares with the other one, for so long."""
+    """Cut every container of a service from the other one for so long; returns what was done."""
+    with cut(system, service, other) as count:
+        said(f"{service} is cut from {other}")
+        time.sleep(seconds)
+    return f"{count} of {service} could not reach {other} for {seconds:g} s"
+
+
+@contextmanager
+def cut(system: "Containers", service: str, other: str) -> Iterator[int]:
+    """In the block every container of a service is out of all networks that it shares with the other one.
+
+    It yields their number.
+    """
     mine = [one for one in system.containers(service) if one["State"]["Running"]]
     if not mine:
         raise Refused(f"no container of {service} runs: `souk status --runtime compose` lists what does")
     shared = _shared(system, mine, other)
-    said(f"{service} is cut from {other}")
-    cut: list[tuple[str, str, list[str]]] = []
+    done: list[Cut] = []
     try:
         for one in mine:
             for network in sorted(shared & _networks(one).keys()):
-                aliases = _aliases(one, network)
                 system.engine.disconnect(one["Id"], network)
-                cut.append((one["Id"], network, aliases))
-        time.sleep(seconds)
+                done.append((one["Id"], network, _aliases(one, network)))
+        yield len(mine)
     finally:
         # Also when we are interrupted: nobody else would mend it.
-        said(f"{service} is being connected again")
-        _mend(system, cut)
-    return f"{len(mine)} of {service} could not reach {other} for {seconds:g} s"
+        _mend(system, done)
 
 
-def _mend(system: "Containers", cut: list[tuple[str, str, list[str]]]) -> None:
+def _mend(system: "Containers", done: list[Cut]) -> None:
     """Connect each one again, also when one of them cannot be (any more); raises the last refusal."""
     refusal = None
-    for container, network, aliases in cut:
+    for container, network, aliases in done:
         try:
             system.engine.connect(container, network, aliases)
         except Refused as error:
@@ -52,6 +63,7 @@ def _mend(system: "Containers", cut: list[tuple[str, str, list[str]]]) -> None:
 
 
 def _shared(system: "Containers", mine: list[dict[str, Any]], other: str) -> set[str]:
+    """The networks to cut; raises Refused where that would cut more, or nothing."""
     theirs = {network for one in system.containers(other) for network in _networks(one)}
     own = {network for one in mine for network in _networks(one)}
     if not (shared := own & theirs):

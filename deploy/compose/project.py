@@ -1,7 +1,9 @@
 """Compose's project: its name and its services, by compose's own rules, and compose's own changes to it."""
 
 import json
+import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,17 +35,17 @@ class Project:
         return None
 
 
-def read_project() -> Project:
+def read_project(environ: Mapping[str, str] = os.environ) -> Project:
     """What compose makes of its files and of this environment. Raises Refused."""
-    document = json.loads(compose("config", "--format", "json"))
+    document = json.loads(compose("config", "--format", "json", environ=environ))
     return Project(document["name"], document["services"])
 
 
-def compose(*words: str) -> str:
+def compose(*words: str, environ: Mapping[str, str] = os.environ) -> str:
     """One command of compose's; returns what it prints. Raises Refused with its last words."""
     if shutil.which("docker") is None:
         raise Refused("there is no `docker` here: install Docker Engine and its Compose plugin")
-    done = run("compose", *words)
+    done = run("compose", *words, environ=environ)
     if done.returncode:
         raise Refused(f"`docker compose {words[0]}` ended with {done.returncode}: {last_line(done.stderr)}")
     return done.stdout

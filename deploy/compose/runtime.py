@@ -157,20 +157,24 @@ class Containers:
 
     def signal(self, row: dict, name: str) -> str:
         if name == "KILL":
-            self.kill(row)
+            self.kill(row["container"])
             self._back(row)
             return f"{row['id']} was killed, and started again"
         self.engine.do({"STOP": "pause", "CONT": "unpause"}[name], row["container"])
         return f"{row['id']} is {'paused' if name == 'STOP' else 'going on'}"
 
-    def kill(self, row: dict) -> None:
+    def kill(self, container: str) -> None:
         """SIGKILL to all processes of a container. It stays dead: the engine takes that for its user's wish."""
-        if self.engine.inspect(row["container"])["State"]["Paused"]:
-            self.engine.do("unpause", row["container"])
-        self.engine.do("kill", row["container"])
+        self.wake(container)
+        self.engine.do("kill", container)
+
+    def wake(self, container: str) -> None:
+        """Let it go on, if it is paused."""
+        if self.engine.inspect(container)["State"]["Paused"]:
+            self.engine.do("unpause", container)
 
     def away(self, row: dict, seconds: float) -> str:
-        self.kill(row)
+        self.kill(row["container"])
         try:
             time.sleep(seconds)
         finally:
@@ -183,8 +187,7 @@ class Containers:
         try:
             time.sleep(seconds)
         finally:
-            if self.engine.inspect(row["container"])["State"]["Paused"]:
-                self.engine.do("unpause", row["container"])
+            self.wake(row["container"])
         return f"{row['id']} stood still for {seconds:g} s"
 
     def partition(self, service: str, other: str, seconds: float, said: Said) -> str:

@@ -14,18 +14,29 @@ if TYPE_CHECKING:
 
 POLL_S = 0.2
 START_S = 60.0
+USUAL_STOP_S = 10
 
 
 def scale(system: "Containers", counts: Mapping[str, int], said: Said) -> None:
     """Bring each service to its count; returns when new replicas pass and superfluous ones are gone."""
-    before = {one["Id"] for service in counts for one in system.containers(service)}
     said("scaling " + ", ".join(f"{service} to {count}" for service, count in counts.items()))
+    _bring_to(system, counts, said)
+
+
+def _bring_to(system: "Containers", counts: Mapping[str, int], said: Said) -> None:
+    """Have compose do it. New ones that do not come up are taken back."""
+    before = {one["Id"] for service in counts for one in system.containers(service)}
     # --no-deps: what has run once and ended is not run again. --no-recreate: nobody but these is touched.
     options = ("--detach", "--no-deps", "--no-recreate", "--no-build", "--quiet-pull")
     scales = [word for service, count in counts.items() for word in ("--scale", f"{service}={count}")]
     compose("up", *options, *scales, *counts)
     fresh = {one["Id"] for service in counts for one in system.containers(service)} - before
-    wait_passing(system, fresh, said)
+    try:
+        wait_passing(system, fresh, said)
+    except Refused:
+        for container in fresh:
+            system.engine.do("remove_container", container, force=True)
+        raise
 
 
 def restart(system: "Containers", service: str, said: Said) -> None:
@@ -38,10 +49,11 @@ def restart(system: "Containers", service: str, said: Said) -> None:
         name = status.name_of(one)
         if system.fleet.get(service).single:
             said(f"restarting {name}")
-            system.engine.do("restart", one["Id"])
+            system.engine.do("restart", one["Id"], timeout=one["Config"].get("StopTimeout") or USUAL_STOP_S)
             wait_passing(system, {one["Id"]}, said)
             continue
-        scale(system, {service: len(system.containers(service)) + 1}, said)
+        said(f"starting one for {name}")
+        _bring_to(system, {service: len(system.containers(service)) + 1}, said)
         said(f"stopping {name}")
         # It drains, and has for that as long as the file says.
         system.engine.do("stop", one["Id"])

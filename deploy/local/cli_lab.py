@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from deploy.local.cli_app import Argument, Option, app, echo, typer
+from deploy.local.cli_app import LOCAL, Argument, Option, Where, app, echo, typer
 
 experiments = typer.Typer(help="The laboratory: experiments that predict, measure and judge.", no_args_is_help=True)
 app.add_typer(experiments, name="experiment")
@@ -28,6 +28,7 @@ def run(
     seed: Annotated[int, Option("--seed", min=0, help="The same seed makes the same load.")] = 1,
     target: Annotated[str | None, Option("--target", metavar="URL", help="A shop that runs already.")] = None,
     results: Annotated[Path | None, Option("--results", metavar="DIR", help="loadtests/results, if not given.")] = None,
+    runtime: Where = LOCAL,
 ) -> None:
     """Run an experiment on a system of its own. Exit 0: pass, 1: fail, 2: bad input, 3: inconclusive."""
     from deploy.local import laboratory as story
@@ -35,7 +36,9 @@ def run(
     if every == (name is not None):
         echo("souk: give the name of one experiment, or --all", err=True)
         raise typer.Exit(2)
-    raise typer.Exit(story.run(name, quick=quick, repeat=repeat, seed=seed, target=target, results=results))
+    raise typer.Exit(
+        story.run(name, quick=quick, repeat=repeat, seed=seed, target=target, results=results, runtime=runtime)
+    )
 
 
 @experiments.command("publish")

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,9 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.local.errors import Refused
+from deploy.runtime import Kind
 from loadtests.lab import experiment as experiments
-from loadtests.lab.errors import CannotRun
+from loadtests.lab.errors import CannotRun, NotHere
 from loadtests.lab.laboratory import Said
+from loadtests.lab.place import Place
+from loadtests.lab.processes import Processes
 from loadtests.lab.runner import RESULTS, Options, Outcome, Session, one_interrupt
 from loadtests.lab.verdict import EXIT_CODES
 
@@ -30,8 +34,9 @@ def show_list() -> None:
 
 
 def run(
-    name: str | None, *, quick: bool, repeat: int | None, seed: int, target: str | None, results: Path | None
-) -> int:
+    name: str | None, *, quick: bool, repeat: int | None, seed: int, target: str | None, results: Path | None,
+    runtime: Kind = Kind.LOCAL,
+) -> int:  # fmt: skip
     """One experiment, or all without a name. Returns the exit code: the worst of all."""
     options = Options(quick, repeat, seed, target, (results or RESULTS).resolve())
     console, said = Console(), _quiet
@@ -40,18 +45,26 @@ def run(
         with (
             _progress(console, len(chosen)) as (progress, said),
             one_interrupt(said),
-            Session(options, said) as session,
+            Session(options, said, _place(runtime)) as session,
         ):
             outcomes = _run_each(chosen, session, progress, console)
-    except CannotRun as error:
+    except (CannotRun, Refused) as error:
         print(f"souk: {error}", file=sys.stderr)
-        return error.code
+        return CannotRun.code
     except KeyboardInterrupt:
         print("souk: interrupted", file=sys.stderr)
         return 3
     if len(chosen) > 1:
         console.print(_table(outcomes))
     return next(code for code in WORST if code in {outcome.code for outcome in outcomes})
+
+
+def _place(runtime: Kind) -> Callable[[], Place]:
+    if runtime is Kind.LOCAL:
+        return Processes
+    from deploy.compose.laboratory import ComposePlace
+
+    return ComposePlace
 
 
 def publish(folders: list[Path], results: Path | None) -> int:
@@ -76,6 +89,11 @@ def _run_each(
         progress.next(number, one.name)
         try:
             outcome = session.run(one)
+        except NotHere as error:
+            if len(chosen) == 1:
+                raise
+            console.print(f"{one.name}: left out: {escape(str(error))}", soft_wrap=True)
+            continue
         except CannotRun as error:
             if len(chosen) == 1:
                 raise

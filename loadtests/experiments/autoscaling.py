@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from loadtests.lab.autoscaler import PERIOD_S, SAYS_WITHIN_S, Autoscaler, Observation, TargetTracking
-from loadtests.lab.experiment import Experiment
+from loadtests.lab.experiment import INSTANCES, Experiment
 from loadtests.lab.laboratory import Arm, Lab
 from loadtests.lab.load import Open
 from loadtests.lab.measured import Measured
@@ -29,6 +29,7 @@ class Autoscaling(Experiment):
     number = 7
     title = "A target-tracking autoscaler against a load step and a spike"
     question = "For how long is the promised latency broken until replicas are added, and how much do they save?"
+    needs = frozenset({INSTANCES})
     settings = {"PAYMENTS__THREADS": str(THREADS)}
     audited = True
 

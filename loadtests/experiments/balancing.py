@@ -4,7 +4,7 @@ At the gateway nginx chooses; between services the caller does, with the strateg
 adds 80 ms to each answer: slow enough to be felt, not so slow that the gateway would leave it out altogether.
 """
 
-from loadtests.lab.experiment import Experiment
+from loadtests.lab.experiment import INSTANCES, Experiment
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.measured import Measured
@@ -24,6 +24,7 @@ class Balancing(Experiment):
     number = 5
     title = "How requests are spread over replicas, equal and with a slow one"
     question = "Does each strategy spread requests over equal replicas as it says, and what does it send to a slow one?"
+    needs = frozenset({INSTANCES})
 
     def predict(self, lab: Lab) -> None:
         lab.say(f"scaling catalog to {REPLICAS}")

@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from loadtests.lab.experiment import Experiment
+from loadtests.lab.experiment import INSTANCES, Experiment
 from loadtests.lab.failing import Outcome, arrivals_s, at_most, draw, outcome, pick, standing_still
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
@@ -21,6 +21,7 @@ class BankAway(Experiment):
     number = 13
     title = "The bank is away"
     question = "The bank hangs: what happens to reads of payments, which need no bank, without and with a breaker?"
+    needs = frozenset({INSTANCES})
     # Nobody may replace the bank: it is outside our walls.
     settings = {"BREAKER_FAILS": "0", "LIVENESS_S": "0"}
     audited = True

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from chassis.postgres_server import NoPostgres, own_server, postgres_database
 from loadtests.lab.errors import LoadBroke
-from loadtests.lab.experiment import Experiment
+from loadtests.lab.experiment import DATABASE, Experiment
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Closed
 from loadtests.lab.plots import curve
@@ -47,6 +47,7 @@ class Contention(Experiment):
     number = 4
     title = "Reservations of one hot product and of many"
     question = "If everybody wants the same product, do replicas help? If everybody wants another one, do they?"
+    needs = frozenset({DATABASE})
 
     def predict(self, lab: Lab) -> None:
         """One customer alone: how long a reservation takes is how long its row is locked, but for little."""

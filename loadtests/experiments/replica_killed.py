@@ -4,7 +4,7 @@ from loadtests.lab.experiment import Experiment
 from loadtests.lab.failing import arrivals_s, at_most, draw, kill_now, none_fails, outcome, pick, replicas
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
-from loadtests.lab.watching import Watch, all_listed, left_out
+from loadtests.lab.watching import Watch, back, left_out
 
 RATE, MIX, REPLICAS = 120.0, {"page": 11, "order": 1}, 3
 READS = 110.0  # a second, of these
@@ -45,7 +45,7 @@ class ReplicaKilled(Experiment):
     def run(self, lab: Lab) -> None:
         victim = pick(lab.system, "catalog")
         out = left_out(lab.system, victim["id"])
-        three = all_listed(lab.system, "catalog", REPLICAS, without=victim["id"])
+        three = back(lab.system, "catalog", REPLICAS, victim)
         with lab.arm(ARM, Open(RATE, MIX)) as arm:
             arm.wait(lab.seconds(30, 7))
             with (

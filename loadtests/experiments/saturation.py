@@ -7,7 +7,7 @@ beside it, to show what the variability is worth.
 
 import numpy as np
 
-from loadtests.lab.experiment import Experiment
+from loadtests.lab.experiment import INSTANCES, Experiment
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Closed, Open
 from loadtests.lab.measured import Measured
@@ -28,6 +28,7 @@ class Saturation(Experiment):
     number = 2
     title = "Response time of payments up to its saturation"
     question = "Does a queue with as many servers as payments has threads say how long a charge takes at each load?"
+    needs = frozenset({INSTANCES})
     settings = {"PAYMENTS__THREADS": str(THREADS), "BANK__THREADS": "40"}
 
     def predict(self, lab: Lab) -> None:

@@ -4,7 +4,7 @@ Payments charges the bank while its caller waits. Its replicas have two threads 
 replica can do no more than ten charges a second, and the machine has room for eight of them.
 """
 
-from loadtests.lab.experiment import Experiment
+from loadtests.lab.experiment import INSTANCES, Experiment
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Closed
 from loadtests.lab.measured import Measured
@@ -24,6 +24,7 @@ class ScaleOut(Experiment):
     number = 3
     title = "Throughput of payments with 1, 2, 3, 4 and 8 replicas"
     question = "Does the law that is fitted to 1 to 4 replicas of payments say what 8 of them can do?"
+    needs = frozenset({INSTANCES})
     settings = {"PAYMENTS__THREADS": str(THREADS), "BANK__THREADS": "40"}
     repeats = 3
 

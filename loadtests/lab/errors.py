@@ -7,5 +7,9 @@ class CannotRun(Exception):
     code = 2
 
 
+class NotHere(CannotRun):
+    """The experiment needs what this place has not; `--all` leaves it out."""
+
+
 class LoadBroke(Exception):
     """The generator or a command of `souk` failed in the middle; the samples so far are kept."""

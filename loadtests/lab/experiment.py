@@ -46,6 +46,7 @@ from loadtests.lab.errors import CannotRun
 if TYPE_CHECKING:
     from loadtests.lab.laboratory import Lab
 
+CUT, INSTANCES, DATABASE = "a network that can be cut", "instances within reach", "a database of its own"
 FOLDER = Path(__file__).resolve().parents[1] / "experiments"
 
 
@@ -54,7 +55,7 @@ class Experiment:
 
     touches: it starts, stops or sets something in the system, so it needs one that the laboratory starts.
     audited: it places orders, so it ends with the audit. repeats: how often a whole run measures each arm.
-    cuts_the_network: one part cannot reach another, which takes networks that can be cut.
+    needs: what not every place has, of the words below.
     """
 
     number: ClassVar[int]
@@ -64,7 +65,7 @@ class Experiment:
     touches: ClassVar[bool] = True
     audited: ClassVar[bool] = False
     host_may_be_full: ClassVar[bool] = False
-    cuts_the_network: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
     repeats: ClassVar[int] = 1
 
     @property

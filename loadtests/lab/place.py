@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import requests
 
-    from loadtests.lab.experiment import Experiment
     from loadtests.lab.monitor import Row
 
 Instance = Mapping[str, Any]  # a row of `souk status --json`
@@ -31,26 +30,28 @@ class Place(Protocol):
     """One place for one system. home: a folder of our own, which is removed with it.
 
     environment: with which `souk` finds the system. url, registry: how it is reached from here. keys: the file that
-    signs service tokens, once it is up. ends_what_hangs: whether somebody replaces a replica that stands still.
+    signs service tokens, once it is up. wipe: the command of `souk` that leaves nothing of it. ends_what_hangs: whether
+    somebody replaces a replica that stands still. keeps_ids: whether one that was killed comes back under its old id.
+    lacks: of what an experiment may need, what it has not, and why.
     """
 
     home: Path
     environment: Mapping[str, str]
     url: str
     registry: str
+    wipe: tuple[str, ...]
     ends_what_hangs: bool
+    keeps_ids: bool
+    lacks: Mapping[str, str]
 
     @property
     def keys(self) -> Path: ...
-
-    def refuses(self, experiment: "Experiment") -> str | None:
-        """Why an experiment cannot be run here, in one line."""
 
     def started_with(self, settings: Mapping[str, str]) -> Mapping[str, str]:
         """The environment in which `souk up` starts a system that has these settings."""
 
     def about(self) -> dict[str, Any]:
-        """What environment.json says of it, beside the machine."""
+        """What environment.json says of it, beside the machine; asked while it is up."""
 
     # ---- what is done to it
 
@@ -59,6 +60,9 @@ class Place(Protocol):
 
     def standing_still(self, row: Instance) -> AbstractContextManager[None]:
         """No process of the instance is given any time in the block; the kernel goes on accepting for it."""
+
+    def cut(self, service: str, other: str) -> AbstractContextManager[object]:
+        """In the block no replica of a service can reach the other one; for a place that does not lack it."""
 
     def power_cut(self, rows: list[dict[str, Any]]) -> None:
         """Everything is killed, whoever would start it again first."""

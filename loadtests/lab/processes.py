@@ -7,24 +7,26 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 
+from loadtests.lab.errors import LoadBroke
+from loadtests.lab.experiment import CUT
 from loadtests.lab.monitor import Monitor
 from loadtests.lab.place import Instance
 from loadtests.lab.target import ask
-
-if TYPE_CHECKING:
-    from loadtests.lab.experiment import Experiment
 
 
 class Processes:
     """A `loadtests.lab.place.Place`."""
 
+    wipe = ("down",)
     ends_what_hangs = True
+    keeps_ids = False
+    lacks = {CUT: "processes on one host share its network, which cannot be cut: run it with --runtime compose"}
 
     def __init__(self, home: Path | None = None) -> None:
         self.home = home or Path(tempfile.mkdtemp(prefix="souk-lab-"))
@@ -35,11 +37,6 @@ class Processes:
             "SOUK_RUNTIME": "local", "SOUK_HOME": str(self.home), "GATEWAY_PORT": str(gateway),
             "REGISTRY_PORT": str(registry), "START_TIMEOUT_S": "180",
         }  # fmt: skip
-
-    def refuses(self, experiment: "Experiment") -> str | None:
-        if experiment.cuts_the_network:
-            return "processes on one host share its network, which cannot be cut: run it with --runtime compose"
-        return None
 
     def started_with(self, settings: Mapping[str, str]) -> Mapping[str, str]:
         return settings
@@ -61,6 +58,9 @@ class Processes:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(row["pid"], signal.SIGCONT)
+
+    def cut(self, service: str, other: str) -> AbstractContextManager[object]:
+        raise LoadBroke(f"{service} cannot be cut from {other}: {self.lacks[CUT]}")
 
     def power_cut(self, rows: list[dict[str, Any]]) -> None:
         supervisor = json.loads((self.home / "run" / "system.json").read_text())["pid"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtests.lab import report
 from loadtests.lab.environment import environment
-from loadtests.lab.errors import CannotRun, LoadBroke
+from loadtests.lab.errors import CannotRun, LoadBroke, NotHere
 from loadtests.lab.experiment import Experiment
 from loadtests.lab.folder import Folder
 from loadtests.lab.laboratory import Lab, Said
@@ -85,19 +85,25 @@ class Session:
         repeats = self.options.repeat or (REPEATS_QUICK if quick else experiment.repeats)
         settings = experiment.settings if isinstance(system, System) else {}
         about = {"seed": self.options.seed, "quick": quick, "repeats": repeats, "target": system.url}
-        folder.write("environment.json", environment(settings, **about))
+        found = environment(settings, **about)
+        folder.write("environment.json", found)
         lab = Lab(
             system, folder, seed=self.options.seed, quick=quick, repeats=repeats, said=self.said,
             host_may_be_full=experiment.host_may_be_full, settings=settings,
         )  # fmt: skip
-        return _story(experiment, lab, system, about)
+        try:
+            return _story(experiment, lab, system, about)
+        finally:
+            if isinstance(system, System) and folder.path.exists():
+                folder.write("environment.json", found | system.described)
 
     def _refuse_what_cannot_be(self, experiment: Experiment) -> None:
         if self.options.target is None:
             if self._system is None:
                 self._system = System(self.place())
-            if isinstance(self._system, System) and (why := self._system.place.refuses(experiment)):
-                raise CannotRun(f"{experiment.name} cannot be run here: {why}")
+            lacks = self._system.place.lacks if isinstance(self._system, System) else {}
+            for need in sorted(experiment.needs & lacks.keys()):
+                raise NotHere(f"{experiment.name} needs {need}, and {lacks[need]}")
             return
         if experiment.touches:
             raise CannotRun(f"{experiment.name} touches the system's processes: run it without --target")

@@ -45,10 +45,12 @@ class System:
             self.place.environment
         )
         self.settings: dict[str, str] | None = None  # those that it runs with; None: it does not run
+        self.described: dict[str, Any] = {}  # how it was when it was last started, for environment.json
         self._replicas: dict[str, int] = {}
         self._forget()
         # If we are killed, the pipe breaks, and somebody still tidies up.
-        words = ["sh", "-c", 'read _ || "$0" down; rm -rf "$1"', str(SOUK), str(self.place.home)]
+        words = ["sh", "-c", 'read _ || "$1" $2; rm -rf "$0"', str(self.place.home), str(SOUK)]
+        words.append(" ".join(self.place.wipe))
         quiet = subprocess.DEVNULL
         self._heir = subprocess.Popen(
             words, env=self._env, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=True
@@ -72,6 +74,7 @@ class System:
         self._run("up", "--detach", extra=self.place.started_with(settings))
         self.settings = dict(settings)
         self._replicas = self._count()
+        self.described = self.place.about()
 
     def down(self) -> None:
         self.settings = None
@@ -81,7 +84,8 @@ class System:
     def close(self) -> None:
         """Take it down and remove its home, whatever state it is in."""
         with suppress(LoadBroke):
-            self.down()
+            self.settings = None
+            self._run(*self.place.wipe)
         with suppress(OSError):
             self._heir.communicate(b"all is done\n")
 
@@ -125,10 +129,6 @@ class System:
 
     def restart(self, service: str) -> None:
         self._run("restart", service)
-
-    def partition(self, service: str, other: str, seconds: float) -> None:
-        """`souk partition`; returns when the two can reach each other again."""
-        self._run("partition", service, "--from", other, "--for", f"{seconds:g}")
 
     def power_cut(self, rows: list[dict[str, Any]]) -> None:
         """Everything dies at once; `up` starts it again. rows: those of `instances`, asked for before."""

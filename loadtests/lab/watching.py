@@ -8,9 +8,9 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -66,6 +66,34 @@ def left_out(system: "System", instance: str) -> Look:
 def all_listed(system: "System", service: str, count: int, without: str = "") -> Look:
     """Whether the registry lists so many healthy instances of a service; one that is named does not count."""
     return lambda: len(set(system.healthy(service)) - {without}) == count
+
+
+def back(system: "System", service: str, count: int, victim: Mapping[str, Any]) -> Look:
+    """Whether so many are healthy after the victim was killed: with another one, or with itself under its old name."""
+    listed = all_listed(system, service, count, without="" if system.place.keeps_ids else victim["id"])
+    if not system.place.keeps_ids:
+        return listed
+
+    def whole() -> bool:
+        with suppress(requests.RequestException):
+            url = f"http://{victim['address']}:{victim['port']}/readyz"
+            return system.place.ask("GET", url, timeout=1.0).ok and listed()
+        return False
+
+    return again(whole)
+
+
+def again(look: Look) -> Look:
+    """Whether it is so, after it was not."""
+    was_not = False
+
+    def found() -> bool:
+        nonlocal was_not
+        holds = look()
+        was_not = was_not or not holds
+        return holds and was_not
+
+    return found
 
 
 def answers(system: "System") -> Look:

@@ -7,11 +7,16 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from rich.console import Console
 
+from deploy.local import laboratory
 from loadtests.lab.columns import Columns
+from loadtests.lab.errors import NotHere
+from loadtests.lab.runner import Outcome
 from loadtests.lab.system import System
 from loadtests.lab.target import ask
 from loadtests.tests.fake_shop import FakeShop
@@ -77,6 +82,33 @@ def test_no_results_and_broken_ones_are_not_published(tmp_path):
     assert refused(souk("publish", "--results", str(tmp_path)), "no results in", "souk experiment run NAME")
     (tmp_path / "summary.json").write_text("{")
     assert refused(souk("publish", str(tmp_path)), "summary.json is broken")
+
+
+def test_what_needs_a_network_that_can_be_cut_is_refused_for_processes(tmp_path):
+    assert refused(souk("run", "partition", "--results", str(tmp_path)), "partition", "network", "--runtime compose")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_an_engine_containers_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    done = souk("run", "replica-killed", "--runtime", "compose", "--results", str(tmp_path))
+    assert refused(done, "no Docker engine answers at unix:///nowhere/docker.sock")
+    assert not list(tmp_path.iterdir())
+
+
+def test_of_all_experiments_those_that_need_more_are_left_out_and_judge_nothing(capsys):
+    class Session:
+        def run(self, one):
+            if one.name == "two":
+                raise NotHere("two needs a broom")
+            return Outcome(one.name, "pass", "all is well", Path())
+
+    chosen = [SimpleNamespace(name=name) for name in ("one", "two", "three")]
+    found = laboratory._run_each(chosen, Session(), laboratory._Counter(3), Console())
+    assert [outcome.name for outcome in found] == ["one", "three"]
+    assert "two: left out: two needs a broom" in capsys.readouterr().out
+    with pytest.raises(NotHere):
+        laboratory._run_each(chosen[1:2], Session(), laboratory._Counter(1), Console())
 
 
 def test_a_name_or_all_has_to_be_given():

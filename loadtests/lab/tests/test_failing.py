@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import requests
 
 from loadtests.experiments.retry_storm import _tries
 from loadtests.lab import experiment as experiments
@@ -21,7 +22,7 @@ from loadtests.lab.measured import Measured
 from loadtests.lab.processes import Processes
 from loadtests.lab.tests import synthetic
 from loadtests.lab.verdict import Prediction
-from loadtests.lab.watching import Watch, all_listed, left_out, logged, until
+from loadtests.lab.watching import Watch, again, all_listed, back, left_out, logged, until
 
 HERE = SimpleNamespace(place=Processes(Path("/nowhere")))
 
@@ -113,6 +114,34 @@ def test_one_that_is_named_does_not_count_as_listed():
     assert all_listed(system, "catalog", 3)()
     assert all_listed(system, "catalog", 2, without="c")()
     assert not all_listed(system, "catalog", 3, without="c")()
+
+
+def test_one_that_comes_back_under_its_old_id_has_to_have_been_away():
+    answers = iter([True, ConnectionError(), False, True])
+
+    def ask(_method, url, **_):
+        assert url == "http://10.0.0.2:80/readyz"
+        found = next(answers)
+        if isinstance(found, ConnectionError):
+            raise requests.ConnectionError
+        return SimpleNamespace(ok=found)
+
+    place = SimpleNamespace(keeps_ids=True, ask=ask)
+    system = SimpleNamespace(place=place, healthy=lambda service: ["a", "b"])
+    look = back(system, "catalog", 2, {"id": "b", "address": "10.0.0.2", "port": 80})
+    assert [look() for _ in range(4)] == [False, False, False, True]
+
+
+def test_one_that_gets_a_new_id_does_not_count_itself():
+    system = SimpleNamespace(place=SimpleNamespace(keeps_ids=False), healthy=lambda service: ["a", "b"])
+    assert not back(system, "catalog", 2, {"id": "b"})()
+    assert back(system, "catalog", 2, {"id": "c"})()
+
+
+def test_it_is_so_again_only_after_it_was_not():
+    looks = iter([True, True, False, True])
+    look = again(lambda: next(looks))
+    assert [look() for _ in range(4)] == [False, False, False, True]
 
 
 def test_patience_ends():
