@@ -9,9 +9,15 @@ FLEET = Path(__file__).parents[1] / "services" / "fleet.toml"
 SEED_USERS = ("customer@souk.example", "operator@souk.example")
 
 
+def fleet() -> list[dict]:
+    """The entries of fleet.toml that know a secret: all but the registry and the gateway."""
+    entries: list[dict] = tomllib.loads(FLEET.read_text())["service"]
+    return [one for one in entries if one["name"] not in ("registry", "gateway")]
+
+
 def with_database() -> list[str]:
     """The services that keep something."""
-    return [one["name"] for one in tomllib.loads(FLEET.read_text())["service"] if one.get("database", True)]
+    return [one["name"] for one in fleet() if one.get("database", True)]
 
 
 def key() -> str:

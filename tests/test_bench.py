@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench import compose
 from bench.registry import AT_LEAST_CONSULS, AT_MOST_CONSULS, BELOW, broken, report
 
 CONSUL = dict.fromkeys([*AT_MOST_CONSULS, *AT_LEAST_CONSULS, *BELOW], 2.0)
@@ -26,3 +27,17 @@ def test_without_a_consul_only_what_is_promised_by_itself_is_judged(capsys):
     assert "no Consul was found" in capsys.readouterr().out
     assert report({"ours": KEPT | {name: WORSE[name] for name in AT_MOST_CONSULS}}, 10) == 0
     assert report({"ours": KEPT, "Consul": CONSUL}, 10) == 0
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ((60, 1638, {"orders": 249, "gateway": 212}), []),
+        ((61, 1638, {"orders": 249}), ["time"]),
+        ((60, 1639, {"orders": 249}), ["memory"]),
+        ((60, 1638, {"orders": 249, "gateway": 250}), ["size of the images"]),
+    ],
+)
+def test_containers_that_break_a_promise_are_named(figures, said, capsys):
+    assert compose.broken(*figures) == said
+    assert capsys.readouterr().err == "".join(f"broken: {name}\n" for name in said)

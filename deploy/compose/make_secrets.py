@@ -1,6 +1,6 @@
 """Makes the keys and passwords of the system in containers: what is missing, and never one that is there.
 
-    python -m deploy.compose.make_secrets FOLDER
+    python -m deploy.compose.make_secrets FOLDER [--only-folders]
 
 FOLDER has a folder for each container that needs some: a volume of its own, which only that container sees. So anybody
 may read the files in it, and each image can run as whatever user it likes. The volumes live as long as the database,
@@ -17,13 +17,19 @@ from pathlib import Path
 
 from deploy import fresh_secrets
 
-SERVICES = ("accounts", "bank", "carts", "catalog", "inventory", "notifications", "orders", "payments", "storefront")
-WITHOUT_EVENTS = ("bank", "storefront")
+SERVERS = ("postgres", "rabbitmq", "redis")
 BROKER_USER = "souk"
+
+
+def make_folders(folder: Path) -> None:
+    """A folder for each container that needs secrets."""
+    for name in (*SERVERS, *(one["name"] for one in fresh_secrets.fleet())):
+        (folder / name).mkdir(exist_ok=True)
 
 
 def make_secrets(folder: Path) -> None:
     """Fill the folders below `folder`; `postgres` has the one copy of each password that the others follow."""
+    make_folders(folder)
     postgres = folder / "postgres"
     _kept(postgres / "password", fresh_secrets.password)
     for service in fresh_secrets.with_database():
@@ -34,9 +40,10 @@ def make_secrets(folder: Path) -> None:
     _write(folder / "rabbitmq" / "definitions.json", json.dumps(broker_definitions(broker)))
     redis = _kept(folder / "redis" / "password", fresh_secrets.password)
     _write(folder / "redis" / "redis.conf", f"requirepass {redis}\n")
-    for service in SERVICES:
+    for one in fresh_secrets.fleet():
+        service = one["name"]
         _write(folder / service / "service.keys", key)
-        if service not in WITHOUT_EVENTS:
+        if service != "bank" and one.get("database", True):  # these send events or receive some
             _write(folder / service / "events-url", f"amqp://{BROKER_USER}:{broker}@rabbitmq:5672")
         _write(folder / service / "redis-url", f"redis://:{redis}@redis:6379/0")
     _kept(folder / "accounts" / "passwords.json", fresh_secrets.seed_passwords)
@@ -71,7 +78,7 @@ def _kept(file: Path, fresh: Callable[[], str]) -> str:
 
 def _write(file: Path, text: str) -> None:
     """Whole or not at all, whatever happens meanwhile."""
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(exist_ok=True)  # postgres/roles
     aside = file.with_name(f".{file.name}.new")
     aside.write_text(text)
     aside.chmod(0o444)
@@ -79,6 +86,7 @@ def _write(file: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        sys.exit("usage: python -m deploy.compose.make_secrets FOLDER")
-    make_secrets(Path(sys.argv[1]))
+    where, *more = map(Path, sys.argv[1:] or [""])
+    if not where.name or not where.is_dir() or more not in ([], [Path("--only-folders")]):
+        sys.exit("usage: python -m deploy.compose.make_secrets FOLDER [--only-folders]")
+    make_folders(where) if more else make_secrets(where)
