@@ -59,7 +59,9 @@ class Containers:
 
     def souk(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """A command of `souk`, on these containers."""
-        return _run([str(Path(sys.executable).parent / "souk"), "--runtime", "compose", *words], self.environ, UP_S)
+        return _run(
+            [str(Path(sys.executable).parent / "souk"), *words], self.environ | {"SOUK_RUNTIME": "compose"}, UP_S
+        )
 
     def inside(self, service: str, *words: str) -> str:
         """What a program in the service's first container prints."""

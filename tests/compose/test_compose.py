@@ -68,7 +68,7 @@ def test_an_order_is_confirmed_through_the_broker(system):
     confirmed(system)
     queues = system.inside("rabbitmq", "rabbitmqctl", "--quiet", "list_queues", "name")
     assert "souk.inventory" in queues.splitlines()
-    assert '"path":"/api/orders","status":202' in system.docker("compose", "logs", "gateway")
+    until(lambda: '"path":"/api/orders","status":202' in system.docker("compose", "logs", "gateway"))  # once a second
     users = system.inside("rabbitmq", "rabbitmqctl", "--quiet", "list_users").splitlines()
     assert [line.split()[0] for line in users[1:]] == ["souk"]
 
