@@ -6,7 +6,6 @@ Each pod has an address of its own on loopback, so that all can have the same po
 import itertools
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -51,7 +50,7 @@ class Cluster:
         (container,) = self.objects.of("Deployment")[name]["spec"]["template"]["spec"]["containers"]
         pod = self._start(name, container, next(self._addresses))
         if name == "gateway":
-            eventually(lambda: _accepts("127.0.0.1", self.gateway_port), 60)
+            eventually(lambda: _answers(f"http://127.0.0.1:{self.gateway_port}/healthz", 404), 60)
         else:
             path = container["readinessProbe"]["httpGet"]["path"]
             eventually(lambda: self._is_ready(pod, path), 60)
@@ -73,6 +72,8 @@ class Cluster:
                 pod.process.wait(timeout=20)
             pod.process.kill()
             pod.process.wait()
+            if pod.name == "gateway":
+                print(pod.log.read_text())  # pytest shows it when the test has failed
         self.dns.stop()
 
     def _start(self, name, container, address):
@@ -117,6 +118,8 @@ class Cluster:
         self.dns.put(name, *(pod.address for pod in self.pods if pod.name == name and pod.process.poll() is None))
 
 
-def _accepts(host, port):
-    with socket.socket() as probe:
-        return probe.connect_ex((host, port)) == 0
+def _answers(url, status):
+    """Whether nginx serves: `nginx -t`, which comes before, takes connections for a moment too, and drops them."""
+    with suppress(requests.RequestException):
+        return requests.get(url, timeout=5).status_code == status
+    return False
