@@ -1,7 +1,7 @@
 """The books that the audit compares, and where they are read: over HTTP, as an operator."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -17,7 +17,7 @@ class CannotCheck(Exception):
 
 @dataclass(frozen=True)
 class Books:
-    """All that is compared, read once. Charges are the bank's, events the undelivered and dead of all outboxes.
+    """All that is compared, read once. Charges are the bank's, events what is undelivered or dead in outboxes and queues.
 
     moving: the skus whose stock changed while the books were read, so that it fits no single moment.
     """
@@ -34,7 +34,8 @@ class Books:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the books are: the gateway, the bank, and every instance with an outbox (service -> address).
+    """Where the books are: the gateway, the bank, and an instance of each service with an outbox, and with a queue at
+    a broker (service -> address).
 
     session: reaches all of them, past any proxy of the user's, which is not for this machine and must not see tokens.
     """
@@ -45,6 +46,7 @@ class Source:
     outboxes: dict[str, str]
     service_token: Callable[[str], str]
     session: Callable[[], requests.Session]
+    queues: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> Books:
         """Read everything. Raises CannotCheck."""
@@ -72,6 +74,9 @@ class Source:
             for state in ("pending", "dead"):
                 for event in self._pages(f"{address}/internal/events?state={state}", self.service_token(service)):
                     yield {**event, "service": service}
+        for service, address in self.queues.items():
+            for event in self._pages(f"{address}/internal/queue", self.service_token(service)):
+                yield {**event, "service": service}
 
     def _pages(self, url: str, token: str) -> Iterator[Item]:
         cursor = None

@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from deploy.local.errors import Refused
-from deploy.local.events import outboxes
+from deploy.local.events import outboxes, queues
 from deploy.local.live import instances, service_token, user_token
 from deploy.runtime import Runtime
 from loadtests.audit import Books, CannotCheck, Source
@@ -48,6 +48,7 @@ def _read(system: Runtime) -> Books:
         operator_token=user_token(system, OPERATOR),
         bank=bank,
         outboxes=outboxes(system),
+        queues=queues(system),
         service_token=partial(service_token, system),
         session=system.http,
     )

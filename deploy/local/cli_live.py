@@ -96,8 +96,8 @@ def list_events(
 
 
 @events.command("retry")
-def retry_event(service: str, seq: int, runtime: Where = LOCAL) -> None:
-    """Deliver a dead event again; SERVICE is the one that emits it."""
+def retry_event(service: str, seq: str, runtime: Where = LOCAL) -> None:
+    """Deliver a dead event again; SERVICE and SEQ are what `souk events list` says."""
     from deploy.local import events as story
     from deploy.runtime import running
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from urllib.parse import quote
 
 from deploy.local.client import NotFound
 from deploy.local.errors import Refused
@@ -26,34 +27,58 @@ def outboxes(system: Runtime) -> dict[str, str]:
     return found
 
 
+def queues(system: Runtime) -> dict[str, str]:
+    """Service -> address of an instance, for each that has a queue at a broker. Raises Refused when one is away."""
+    found = {}
+    for service in subscribers(system):
+        with suppress(NotFound):
+            internal_once(system, service, "GET", "/internal/queue", params={"limit": 1})
+            found[service] = instances(system, service)[0][1]
+    return found
+
+
+def subscribers(system: Runtime) -> list[str]:
+    """The services that events are for."""
+    return [service.name for service in system.fleet.services.values() if service.consumes]
+
+
 def undelivered(system: Runtime, states: tuple[str, ...]) -> Iterator[dict]:
-    """Every delivery in one of the states, with its `service`. A service that is away is a row with `problem`."""
+    """Every delivery in one of the states, with its `service`: the one whose outbox it is in, or at a broker the one
+    whose queue it is in. A service that is away is a row with `problem`.
+    """
     for service in emitters(system):
-        try:
-            for state in states:
-                for item in _all(system, service, state):
-                    yield {"service": service, **item}
-        except NotFound:
-            continue  # it emits nothing
-        except Refused as refusal:
-            yield {"service": service, "problem": str(refusal)}
+        for state in states:
+            yield from _listed(system, service, "/internal/events", state=state)
+    for service in subscribers(system):
+        yield from _listed(system, service, "/internal/queue")
 
 
-def _all(system: Runtime, service: str, state: str) -> Iterator[dict]:
+def _listed(system: Runtime, service: str, path: str, **params: str) -> Iterator[dict]:
+    try:
+        for item in _all(system, service, path, params):
+            yield {"service": service, **item}
+    except NotFound:
+        return  # it emits nothing, or there is no broker
+    except Refused as refusal:
+        yield {"service": service, "problem": str(refusal)}
+
+
+def _all(system: Runtime, service: str, path: str, params: dict) -> Iterator[dict]:
     cursor = None
     while True:
-        params = {"state": state, "limit": PAGE} | ({"cursor": cursor} if cursor else {})
-        page = internal_once(system, service, "GET", "/internal/events", params=params).json()
+        asked = params | {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
+        page = internal_once(system, service, "GET", path, params=asked).json()
         yield from page["items"]
         cursor = page["next"]
         if not cursor:
             return
 
 
-def retry(system: Runtime, service: str, number: int) -> None:
-    """Make a dead delivery pending again."""
+def retry(system: Runtime, service: str, seq: str) -> None:
+    """Make a dead delivery pending again. In an outbox it has a number, at a broker a name."""
     system.fleet.get(service)
-    internal_once(system, service, "POST", f"/internal/events/{number}/retry")
+    where = "events" if seq.isdecimal() else "queue"
+    internal_once(system, service, "POST", f"/internal/{where}/{quote(seq, safe='')}/retry")
 
 
 def print_rows(rows: list[dict]) -> None:

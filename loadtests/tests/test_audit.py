@@ -188,6 +188,24 @@ def test_all_pages_are_read_with_the_right_tokens(system):
     assert tokens["/charges"] is None
 
 
+def test_what_waits_or_is_dead_at_a_broker_is_read_too_and_is_a_finding(system):
+    url = f"http://{system.address}"
+    letter = {
+        "seq": "orders-7",
+        "state": "dead",
+        "type": "order.placed",
+        "subscriber": "inventory",
+        "last_error": "500",
+    }
+    waiting = {"seq": "waiting", "state": "pending", "type": "3 events", "subscriber": "inventory", "last_error": None}
+    system.answers["GET", "/internal/queue"] = (200, {"items": [waiting, letter], "next": None})
+    books = Source(url, "", url, {}, lambda service: f"token for {service}", queues={"inventory": url}).read()
+    assert {str(finding) for finding in check(books)} == {
+        "inventory event waiting: every event is delivered (3 events from inventory to inventory: waiting)",
+        "inventory event orders-7: no event is dead (order.placed from inventory to inventory: 500)",
+    }
+
+
 def test_stock_that_moves_between_two_readings_is_known(system):
     row = {"sku": "LAMP", "on_hand": 8, "reserved": 0}
     still = {"sku": "TEA", "on_hand": 5, "reserved": 0}

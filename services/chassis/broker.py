@@ -4,6 +4,7 @@ from flask import Flask
 
 from chassis.background import add_background
 from chassis.broker_consumer import Consumer
+from chassis.broker_dead import use_dead_letters
 from chassis.broker_publisher import BrokerCarrier, Publisher
 from chassis.inbox import Handlers
 from chassis.settings import ChassisSettings
@@ -16,7 +17,9 @@ def carrier(app: Flask, settings: ChassisSettings) -> BrokerCarrier:
 
 def consume(app: Flask, settings: ChassisSettings, handlers: Handlers) -> None:
     """Give what waits at the broker to these handlers, as `POST /events` does."""
-    consumer = Consumer(app, settings, _publisher(app, settings), handlers)
+    publisher = _publisher(app, settings)
+    consumer = Consumer(app, settings, publisher, handlers)
+    use_dead_letters(app, settings, publisher)
     app.extensions["souk.consumer"] = consumer
     add_background(app, consumer)
 

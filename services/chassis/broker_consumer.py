@@ -8,6 +8,7 @@ makes that harmless.
 
 import heapq
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -72,6 +73,11 @@ class Consumer:
         self._leaving = False
         self._crew.start()
         self._link.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes messages."""
+        return self._link.up and not self._leaving
 
     def drain(self) -> None:
         """Take nothing more; what is here already is finished."""
@@ -142,8 +148,9 @@ class Consumer:
             "sender": self._sender(message),
         }
         properties = {k: v for k, v in message.properties.items() if k in ("message_id", "type")}
+        properties.setdefault("message_id", uuid.uuid4().hex)  # by which it can be retried
         if dead:
-            log.error("an event is dead", id=message.properties.get("message_id"), error=refusal.error)
+            log.error("an event is dead", id=properties["message_id"], error=refusal.error)
         self._publisher.publish(
             Publication(
                 self._settings.service,
@@ -186,7 +193,7 @@ class Consumer:
             status = problem.status
             refusal = Refusal(f"{status}: {problem.detail}", status not in PASSING, isinstance(problem, Forbidden))
         except Exception as error:
-            log.exception("unexpected error", event=message.properties.get("message_id"))
+            log.exception("unexpected error", id=message.properties.get("message_id"))
             status, refusal = 500, Refusal(f"500: {type(error).__name__}", counts=True)
         finally:
             deadline.set_deadline(None)

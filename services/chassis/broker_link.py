@@ -13,10 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kombu import Connection
+from kombu.transport import pyamqp
 
 from chassis.telemetry import log
 
-HEARTBEAT_S = 5  # twice this long without a word, and the connection is dead; RabbitMQ advises against less
+HEARTBEAT_S = 3  # twice this long without a word, and the connection is dead. RabbitMQ advises 5 s, lest a slow network
+# looks dead; here that would cost a reconnection and some repetitions, and a dead one that is not noticed costs orders
 CONNECT_S = 2.0
 STUCK_S = 3.0  # what was sent must have been taken by the other machine
 ANSWER_S = 5.0  # to make a queue, say
@@ -87,31 +89,30 @@ class Link:
             connection = None
             try:
                 connection = connect(self.url, on_blocked=self._block, on_unblocked=self._unblock)
-                self._opened(connection.default_channel)
+                self._opened(connection.channel())
                 self._note_up()
                 failures = 0
                 while not self._stopping.is_set():
                     self._wait(connection, self._work())
-                connection.release()
+                connection.close()
             except Exception as error:
                 self._note_down(error)
                 failures += 1
                 if connection is not None:
-                    connection.connection.collect()  # without the farewell: the other side may be gone
+                    connection.collect()  # without the farewell: the other side may be gone
             self.up = self.blocked = False
             self._lost(self._told or "the connection was closed")
             self._stopping.wait(min(MAX_BACK_OFF_S, 0.1 * 2 ** min(failures, 6)) if failures else 0)
 
-    def _wait(self, connection: Connection, seconds: float) -> None:
-        amqp = connection.connection
+    def _wait(self, connection: Any, seconds: float) -> None:
         assert self._wakes is not None
-        if _readable(self._wakes, amqp.sock, within_s=min(seconds, LOOK_EVERY_S)):
+        if _readable(self._wakes, connection.sock, within_s=min(seconds, LOOK_EVERY_S)):
             with suppress(BlockingIOError):
                 self._wakes.recv(4096)
-        while _readable(amqp.sock):
+        while _readable(connection.sock):
             with suppress(TimeoutError):  # half a frame; it goes on where it was
-                amqp.blocking_read(LOOK_EVERY_S)  # one frame, for drain_events goes on waiting after a heartbeat
-        connection.heartbeat_check(rate=2)
+                connection.blocking_read(LOOK_EVERY_S)  # one frame, for drain_events goes on waiting after a heartbeat
+        connection.heartbeat_tick()
 
     def _block(self, *_reason: object) -> None:
         self.blocked = True
@@ -135,25 +136,41 @@ class Link:
             self._told = reason
 
 
+class _Amqp(pyamqp.Connection):
+    def connect(self, callback: Any = None) -> Any:
+        """One that is refused leaves no socket behind, as it does in py-amqp."""
+        try:
+            return super().connect(callback)
+        except Exception:
+            self.collect()
+            raise
+
+
+class _Transport(pyamqp.Transport):
+    Connection = _Amqp
+
+
 def where(url: str) -> str:
     """host:port of the URL, for people: without the password."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{parts.port or 5672}{parts.path}"
 
 
-def connect(url: str, **callbacks: Callable[..., None]) -> Connection:
-    """A new connection, made. Raises what kombu raises: OSError, or amqp.AMQPError for a refusal."""
+def connect(url: str, **callbacks: Callable[..., None]) -> Any:
+    """A new connection: py-amqp's, for kombu's own would quietly become another one when it is lost.
+
+    Raises OSError, or amqp.AMQPError for a refusal.
+    """
+    options = {
+        "write_timeout": STUCK_S,
+        "read_timeout": ANSWER_S,
+        "socket_settings": {socket.TCP_USER_TIMEOUT: int(STUCK_S * 1000)},
+    }
     connection = Connection(
-        url, heartbeat=HEARTBEAT_S, connect_timeout=CONNECT_S,
-        transport_options={
-            "write_timeout": STUCK_S,
-            "read_timeout": ANSWER_S,
-            "socket_settings": {socket.TCP_USER_TIMEOUT: int(STUCK_S * 1000)},
-            **callbacks,
-        },
-    )  # fmt: skip
-    connection.connect()
+        url, transport=_Transport, heartbeat=HEARTBEAT_S, connect_timeout=CONNECT_S,
+        transport_options=options | callbacks,
+    ).connect()  # fmt: skip
     # py-amqp would look for "blocked" before each message, without waiting, and spin if it found half a frame.
     # Whoever uses the connection reads it anyway.
-    connection.connection.client_properties = {}
+    connection.client_properties = {}
     return connection

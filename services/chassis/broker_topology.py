@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from amqp.exceptions import NotFound
-from kombu import Connection, Exchange, Queue
+from kombu import Exchange, Queue
 
 from chassis.broker_link import Channel
 
@@ -34,7 +34,6 @@ def dead_name(subscriber: str) -> str:
 
 def declare(channel: Channel, subscribers: Iterable[str]) -> None:
     """Make the exchanges and the queues of these subscribers where they are missing."""
-    connection = channel.connection.client
     events, dead = (Exchange(name, "direct", durable=True) for name in (EVENTS, DEAD))
     for subscriber in subscribers:
         for name, exchange, arguments in (
@@ -47,12 +46,12 @@ def declare(channel: Channel, subscribers: Iterable[str]) -> None:
                 "x-overflow": "reject-publish",  # which at-least-once demands
             }),
         ):  # fmt: skip
-            if not _is_there(connection, name):
+            if not _is_there(channel.connection, name):
                 queue = Queue(name, exchange, routing_key=subscriber, durable=True, queue_arguments=_QUORUM | arguments)
                 queue(channel).declare()
 
 
-def _is_there(connection: Connection, queue: str) -> bool:
+def _is_there(connection: Any, queue: str) -> bool:
     """The question closes its channel when the answer is no, so it has one of its own."""
     channel = connection.channel()
     try:

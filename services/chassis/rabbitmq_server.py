@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-START_S = 60.0
+START_S = 100.0
 STOP_S = 20.0
 CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
@@ -97,10 +97,8 @@ class OwnBroker(Broker):
             self._server.send_signal(number)
 
     def stop(self) -> None:
-        if self._server is not None:
-            self.signal(signal.SIGCONT)
-            self.signal(signal.SIGTERM)
-        self._end(self._server)
+        """At once: what it holds is thrown away, and an orderly end takes seven seconds."""
+        self.kill()
         if self._epmd is not None:
             self._epmd.terminate()
         self._end(self._epmd)

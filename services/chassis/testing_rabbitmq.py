@@ -1,6 +1,6 @@
 """A RabbitMQ for tests: the one that RABBITMQ_URL names, else one of our own where the program is installed.
 
-A conftest.py imports the fixtures `rabbitmq` and `events_url`; a test that is marked `over_both_carriers` then runs
+A conftest.py imports these fixtures; a test that is marked `over_both_carriers` then runs
 with HTTP push and with RabbitMQ, each time on a virtual host of its own, and is skipped where there is none.
 """
 
@@ -11,7 +11,7 @@ import pytest
 
 from chassis.rabbitmq_server import Broker, NoRabbitMQ, OwnBroker, any_broker, own_broker, virtual_host
 
-__all__ = ["events_url", "on_rabbitmq", "over_both_carriers", "own_rabbitmq", "rabbitmq", "virtual_host"]
+__all__ = ["broker_url", "events_url", "on_rabbitmq", "over_both_carriers", "own_rabbitmq", "rabbitmq", "virtual_host"]
 
 # All on one worker of pytest-xdist, so that one server is enough.
 on_rabbitmq = pytest.mark.xdist_group("rabbitmq")
@@ -29,11 +29,15 @@ def rabbitmq() -> Iterator[Broker]:
 
 @pytest.fixture
 def events_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """EVENTS_URL: an empty virtual host, unless the test is marked `over_both_carriers` and now runs by push."""
-    if getattr(request, "param", "rabbitmq") == "push":
-        yield ""
-        return
-    with virtual_host(request.getfixturevalue("rabbitmq")) as url:
+    """EVENTS_URL: empty for HTTP push, unless the test is marked `over_both_carriers` and now runs by RabbitMQ."""
+    by_broker = getattr(request, "param", "push") == "rabbitmq"
+    yield request.getfixturevalue("broker_url") if by_broker else ""
+
+
+@pytest.fixture
+def broker_url(rabbitmq: Broker) -> Iterator[str]:
+    """EVENTS_URL: an empty virtual host."""
+    with virtual_host(rabbitmq) as url:
         yield url
 
 

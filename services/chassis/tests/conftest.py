@@ -1,6 +1,6 @@
 """The database server that some tests here need."""
 
 from chassis.testing_postgres import postgres
-from chassis.testing_rabbitmq import events_url, own_rabbitmq, rabbitmq
+from chassis.testing_rabbitmq import broker_url, events_url, own_rabbitmq, rabbitmq
 
-__all__ = ["events_url", "own_rabbitmq", "postgres", "rabbitmq"]
+__all__ = ["broker_url", "events_url", "own_rabbitmq", "postgres", "rabbitmq"]
