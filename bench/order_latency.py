@@ -1,13 +1,17 @@
 """How long does an order take from POST to CONFIRMED, one after the other, as its customer sees it?
 
-python -m bench.order_latency [--orders 100]
+python -m bench.order_latency [--orders 100] [--broker]
+
+--broker: events go by a RabbitMQ, the one that RABBITMQ_URL names or one that is started for this.
 """
 
 import argparse
 import time
+from contextlib import ExitStack
 
 from bench.system import System
 from bench.table import show, spans
+from chassis.rabbitmq_server import any_broker, virtual_host
 
 ORDERS, WARM_UP = 100, 5
 SKU = "SOUK-000080"
@@ -34,6 +38,11 @@ def run(system: System, orders: int = ORDERS) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=ORDERS)
+    parser.add_argument("--broker", action="store_true")
     options = parser.parse_args()
-    with System() as system:
+    with ExitStack() as stack:
+        settings = {}
+        if options.broker:
+            settings["EVENTS_URL"] = stack.enter_context(virtual_host(stack.enter_context(any_broker())))
+        system = stack.enter_context(System(**settings))
         run(system.up(), options.orders)

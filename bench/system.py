@@ -32,7 +32,7 @@ SOUK = Path(sys.executable).with_name("souk")
 PATIENCE_S = 90.0
 OPERATOR = "operator@souk.example"
 # What the caller's shell says about its own system would lead ours astray.
-NOT_OURS = ("DISCOVERY_URL", "REDIS_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "PORT")
+NOT_OURS = ("DISCOVERY_URL", "EVENTS_URL", "REDIS_URL", "FLEET_FILE", "SERVICES_DIR", "DATABASE_URL", "PORT")
 
 
 class System:

@@ -17,7 +17,7 @@ class CannotCheck(Exception):
 
 @dataclass(frozen=True)
 class Books:
-    """All that is compared, read once. Charges are the bank's, events what is undelivered or dead in outboxes and queues.
+    """All that is compared, read once. Charges are the bank's; events are undelivered or dead in outboxes and queues.
 
     moving: the skus whose stock changed while the books were read, so that it fits no single moment.
     """

@@ -21,6 +21,7 @@ class Settings:
     registry_port: int
     discovery_url: str
     redis_url: str
+    events_url: str
     fleet_file: Path
     services_dir: Path
     liveness_s: float
@@ -49,6 +50,7 @@ class Settings:
             "GATEWAY_PORT": str(self.gateway_port),
             "REGISTRY_PORT": str(self.registry_port),
             "DISCOVERY_URL": self.discovery_url,
+            "EVENTS_URL": self.events_url,
             "FLEET_FILE": str(self.fleet_file),
             "SERVICES_DIR": str(self.services_dir),
             "LIVENESS_S": str(self.liveness_s),
@@ -69,6 +71,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         registry_port=registry_port,
         discovery_url=_consul(environ, f"consul://127.0.0.1:{registry_port}", wrong),
         redis_url=_redis(environ, wrong),
+        events_url=_broker(environ, wrong),
         fleet_file=Path(environ.get("FLEET_FILE") or services / "fleet.toml").resolve(),
         services_dir=services,
         liveness_s=_seconds(environ, "LIVENESS_S", 2, wrong),
@@ -125,3 +128,16 @@ def _redis(environ: Mapping[str, str], wrong: list[str]) -> str:
     except ValueError as error:
         wrong.append(f"REDIS_URL: {error}")
     return text
+
+
+def _broker(environ: Mapping[str, str], wrong: list[str]) -> str:
+    """The services look closer; here it is one line instead of one from each of them, in its log."""
+    text = environ.get("EVENTS_URL", "")
+    try:
+        parts = urlsplit(text)
+        good = not text or (parts.scheme == "amqp" and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        good = False
+    if not good:  # what it is stays unsaid: there may be a password in it
+        wrong.append("EVENTS_URL is not amqp://user:password@host:port/vhost (nor empty, for HTTP push)")
+    return text if good else ""

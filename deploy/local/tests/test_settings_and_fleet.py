@@ -18,9 +18,9 @@ def test_all_wrong_settings_are_named_at_once():
     with pytest.raises(Misused) as refused:
         load({
             "GATEWAY_PORT": "http", "REGISTRY_PORT": "70000", "LIVENESS_S": "-1", "DISCOVERY_URL": "x",
-            "REDIS_URL": "redis://:secret@:6379",
+            "REDIS_URL": "redis://:secret@:6379", "EVENTS_URL": "amqp://souk:secret@",
         })  # fmt: skip
-    for name in ("GATEWAY_PORT", "REGISTRY_PORT", "LIVENESS_S", "DISCOVERY_URL", "REDIS_URL"):
+    for name in ("GATEWAY_PORT", "REGISTRY_PORT", "LIVENESS_S", "DISCOVERY_URL", "REDIS_URL", "EVENTS_URL"):
         assert name in str(refused.value)
     assert "secret" not in str(refused.value)
 
