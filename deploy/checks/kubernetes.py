@@ -19,7 +19,7 @@ OVERLAYS = ("local", "production")
 VERSION = "1.32"
 KUSTOMIZE = (["kubectl", "kustomize"], ["kustomize", "build"])
 # Kinds of operators, whose schemas are theirs and not Kubernetes'.
-FOREIGN = ("postgresql.cnpg.io/",)
+FOREIGN = ("postgresql.cnpg.io/", "rabbitmq.com/")
 
 Object = dict[str, Any]
 

@@ -25,6 +25,8 @@ def make_secrets(overlay: str) -> list[dict]:
         url = fresh_secrets.database_url(service, password, "postgres-rw")
         values = {"username": service, "password": password, "url": url}
         made.append(secret(f"{service}-database", values, "kubernetes.io/basic-auth"))
+    if overlay == "production":  # where RabbitMQ carries the events
+        made += [broker_user(service) for service in passwords if service != "bank"]
     if overlay == "local":
         made += [
             secret("seed-passwords", {"passwords.json": fresh_secrets.seed_passwords()}),
@@ -32,6 +34,13 @@ def make_secrets(overlay: str) -> list[dict]:
             secret("database-passwords", passwords),
         ]
     return made
+
+
+def broker_user(service: str) -> dict:
+    """What the operator makes the user of, and the URL for the service."""
+    password = fresh_secrets.password()
+    url = f"amqp://{service}:{password}@rabbitmq:5672/souk"
+    return secret(f"{service}-events", {"username": service, "password": password, "url": url})
 
 
 def secret(name: str, values: dict[str, str], kind: str = "Opaque") -> dict:

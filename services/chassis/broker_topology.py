@@ -12,16 +12,12 @@ taken as it is: an operator may have made it otherwise.
 from collections.abc import Iterable
 from typing import Any
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import AccessRefused, NotFound
 from kombu import Exchange, Queue
 
 from chassis.broker_link import Channel
 
 EVENTS, DEAD = "souk.events", "souk.dead"
-# Kept by a majority of a cluster's nodes, and on the disk before it is confirmed. A message whose consumers died over
-# it so often is dead; RabbitMQ 4 would drop it after 20 times, and one that was looked at among the dead as well.
-_QUORUM: dict[str, Any] = {"x-queue-type": "quorum"}
-DEATHS, LOOKS = 100, 1_000_000
 
 
 def queue_name(subscriber: str) -> str:
@@ -33,30 +29,28 @@ def dead_name(subscriber: str) -> str:
 
 
 def declare(channel: Channel, subscribers: Iterable[str]) -> None:
-    """Make the exchanges and the queues of these subscribers where they are missing."""
-    events, dead = (Exchange(name, "direct", durable=True) for name in (EVENTS, DEAD))
+    """Make the exchanges and the queues of these subscribers, where they are missing and we may.
+
+    Whose user may not make another service's queue waits until that service has: until then its messages come back.
+    """
     for subscriber in subscribers:
-        for name, exchange, arguments in (
-            (dead_name(subscriber), dead, {"x-delivery-limit": LOOKS}),
-            (queue_name(subscriber), events, {
-                "x-delivery-limit": DEATHS,
-                "x-dead-letter-exchange": DEAD,
-                "x-dead-letter-routing-key": subscriber,
-                "x-dead-letter-strategy": "at-least-once",
-                "x-overflow": "reject-publish",  # which at-least-once demands
-            }),
-        ):  # fmt: skip
-            if not _is_there(channel.connection, name):
-                queue = Queue(name, exchange, routing_key=subscriber, durable=True, queue_arguments=_QUORUM | arguments)
-                queue(channel).declare()
+        _make(channel.connection, dead_name(subscriber), DEAD, subscriber)
+        _make(channel.connection, queue_name(subscriber), EVENTS, subscriber)
 
 
-def _is_there(connection: Any, queue: str) -> bool:
-    """The question closes its channel when the answer is no, so it has one of its own."""
+def _make(connection: Any, name: str, exchange: str, key: str) -> None:
+    """On channels of its own: a question or an order that is refused closes its channel.
+
+    Durable, of the virtual host's default type. In a cluster that should be quorum. On a single node such a queue
+    may stay without a leader after a crash (RabbitMQ 3.10), and takes nothing then; a classic one goes on.
+    """
     channel = connection.channel()
     try:
-        channel.queue_declare(queue, passive=True)
+        channel.queue_declare(name, passive=True)
     except NotFound:
-        return False
+        channel = connection.channel()
+        try:
+            Queue(name, Exchange(exchange, "direct"), key)(channel).declare()
+        except AccessRefused:
+            return
     channel.close()
-    return True

@@ -191,10 +191,10 @@ def any_broker() -> Iterator[Broker]:
 
 
 @contextmanager
-def virtual_host(broker: Broker) -> Iterator[str]:
+def virtual_host(broker: Broker, **settings: str) -> Iterator[str]:
     """The URL of an empty virtual host, deleted afterwards with all that is in it and all connections to it."""
     name = f"souk-{uuid.uuid4().hex[:12]}"
-    broker.api("PUT", f"vhosts/{name}")
+    broker.api("PUT", f"vhosts/{name}", **settings)
     user = quote(urlsplit(broker.url).username or "guest", safe="")
     broker.api("PUT", f"permissions/{name}/{user}", configure=".*", write=".*", read=".*")
     try:

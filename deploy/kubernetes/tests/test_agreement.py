@@ -5,13 +5,20 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+from amqp.exceptions import AccessRefused
+from kombu import Connection
 from sqlalchemy.pool import QueuePool
 
+from chassis.broker_topology import declare
 from chassis.dns_discovery import CEILING_S
 from chassis.engines import make_engine
 from chassis.settings import ChassisSettings
+from chassis.testing import eventually
+from chassis.testing_rabbitmq import on_rabbitmq, rabbitmq, virtual_host
 from chassis.web import make_app
 from gateway import settings as gateway_settings
+
+__all__ = ["rabbitmq"]
 
 PORT = 8000
 COREDNS_CACHE_S = 30
@@ -106,6 +113,7 @@ def test_every_variable_is_a_setting_and_every_value_is_accepted(objects, fleet,
     for name in services(fleet):
         settings = settings_class(name)
         environ = told(objects) | variables(main_container(objects, name))
+        environ.update({"EVENTS_URL": "amqp://broker"} if "EVENTS_URL" in environ else {})
         assert {variable.lower() for variable in environ} <= set(settings.model_fields), name
         settings.load(environ | ({"SESSION_KEY_FILE": str(key)} if name == "storefront" else {}))
 
@@ -190,6 +198,71 @@ def test_the_operator_makes_a_role_and_a_database_for_each(production, fleet):
     assert {(one["name"], one["owner"], one["cluster"]["name"]) for one in databases} == {
         (name, name, "postgres") for name in keeping(fleet)
     }
+
+
+def test_in_production_events_go_by_rabbitmq_each_service_with_its_own_user(local, production, fleet):
+    with_events = keeping(fleet) - {"bank"}
+    for name in services(fleet):
+        (given,) = [one for one in main_container(production, name)["env"] if one["name"] == "EVENTS_URL"] or [None]
+        expected = {"valueFrom": {"secretKeyRef": {"name": f"{name}-events", "key": "url"}}}
+        assert given == (expected | {"name": "EVENTS_URL"} if name in with_events else None)
+        assert "EVENTS_URL" not in variables(main_container(local, name))
+    for kind in ("User", "Permission"):
+        assert set(production.of(kind)) == with_events
+    assert {one["spec"]["userReference"]["name"] for one in production.of("Permission").values()} == with_events
+
+
+@on_rabbitmq
+def test_what_the_users_may_is_enough_and_keeps_them_from_others_queues(production, rabbitmq):
+    with virtual_host(rabbitmq) as url:
+        vhost = urlsplit(url).path[1:]
+        for name in ("orders", "inventory"):
+            rabbitmq.api("PUT", f"users/{name}", password="open", tags="")
+            rights = production.of("Permission")[name]["spec"]["permissions"]
+            rabbitmq.api("PUT", f"permissions/{vhost}/{name}", **rights)
+        with Connection(as_user(url, "orders")) as orders, Connection(as_user(url, "inventory")) as inventory:
+            declare(orders.channel(), ["orders", "inventory"])  # the second it may not, and does without
+            declare(inventory.channel(), ["orders", "inventory"])
+            orders.Producer().publish(
+                "{}", exchange="souk.events", routing_key="inventory", serializer=None, content_type="a/b",
+                content_encoding="utf-8", user_id="orders",
+            )  # fmt: skip
+            eventually(lambda: inventory.default_channel.basic_get("souk.inventory"))
+            assert orders.default_channel.basic_get("souk.orders") is None
+            for queue in ("souk.inventory", "souk.inventory.dead"):
+                for attempt in ("basic_get", "queue_delete"):
+                    with pytest.raises(AccessRefused):
+                        getattr(orders.channel(), attempt)(queue)
+
+
+@on_rabbitmq
+def test_a_message_over_which_its_consumers_die_goes_to_the_dead_letters(production, rabbitmq):
+    """With quorum queues and the policies of the manifests, though for fewer deaths."""
+    with virtual_host(rabbitmq, defaultqueuetype="quorum") as url:
+        vhost = urlsplit(url).path[1:]
+        for name, policy in production.of("Policy").items():
+            spec = policy["spec"]
+            definition = spec["definition"] | {"delivery-limit": min(3, spec["definition"]["delivery-limit"])}
+            body = {"pattern": spec["pattern"], "apply-to": spec["applyTo"], "definition": definition}
+            rabbitmq.api("PUT", f"policies/{vhost}/{name}", **body)
+        with Connection(url) as connection:
+            declare(connection.channel(), ["orders"])
+            assert rabbitmq.api("GET", f"queues/{vhost}/souk.orders")["type"] == "quorum"
+            connection.Producer().publish("{}", exchange="souk.events", routing_key="orders", serializer=None,
+                                          content_type="a/b", content_encoding="utf-8")  # fmt: skip
+
+            def take(queue):
+                channel = connection.channel()
+                message = channel.basic_get(queue)
+                channel.close()  # as when its consumer dies: it is given back
+                return message
+
+            eventually(lambda: take("souk.orders") is None and take("souk.orders.dead"))
+
+
+def as_user(url, name):
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{name}:open@{parts.hostname}:{parts.port}").geturl()
 
 
 def most_connections(objects, fleet):

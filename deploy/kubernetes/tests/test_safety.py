@@ -100,12 +100,22 @@ def allows(policies, direction, here, there, port):
 
 @pytest.fixture
 def may(objects):
+    return may_in(objects)
+
+
+@pytest.fixture
+def may_in_production(production):
+    return may_in(production)
+
+
+def may_in(objects):
     """may("orders", "catalog", 8000): whether a pod may open a connection to another one."""
     policies = objects.of("NetworkPolicy").values()
     pods = {where: labels for where, labels, _ in objects.pods()}
     named = {name: pods[f"Deployment {name}"] for name in objects.of("Deployment")}
     named |= {f"{name}'s job": pods[f"Job {name}"] for name in objects.of("Job")}
     named |= {"postgres": {"app": "postgres", "souk/role": "database"}, "outside": OUTSIDE, "dns": DNS}
+    named["rabbitmq"] = {"souk/role": "broker"}
 
     def ask(source, target, port):
         from_here, to_there = named[source], named[target]
@@ -138,3 +148,29 @@ def test_who_needs_it_may(may, source, target, port):
 )  # fmt: skip
 def test_nobody_else_may(may, source, target, port):
     assert not may(source, target, port)
+
+
+@pytest.mark.parametrize("source", ["orders", "notifications", "catalog"])
+def test_in_production_services_with_events_reach_the_broker(may_in_production, source):
+    assert may_in_production(source, "rabbitmq", 5672)
+
+
+@pytest.mark.parametrize(
+    ("source", "port"),
+    [
+        ("bank", 5672),
+        ("storefront", 5672),
+        ("gateway", 5672),
+        ("outside", 5672),
+        ("orders", 15672),
+        ("orders's job", 5672),
+    ],
+)
+def test_nobody_else_reaches_the_broker(may_in_production, source, port):
+    assert not may_in_production(source, "rabbitmq", port)
+
+
+def test_the_brokers_nodes_reach_each_other(may_in_production):
+    assert may_in_production("rabbitmq", "rabbitmq", 25672)
+    assert may_in_production("rabbitmq", "rabbitmq", 4369)
+    assert not may_in_production("rabbitmq", "postgres", 5432)

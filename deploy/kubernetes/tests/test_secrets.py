@@ -10,6 +10,7 @@ import kubernetes_validate
 import psycopg
 import pytest
 
+from chassis.settings import ChassisSettings
 from chassis.testing_postgres import postgres
 from deploy.checks.kubernetes import FOLDER, VERSION
 from deploy.local.home import SEED_USERS
@@ -39,6 +40,8 @@ def referred(objects):
     for cluster in objects.of("Cluster").values():
         for role in cluster["spec"]["managed"]["roles"]:
             yield role["passwordSecret"]["name"], "password"
+    for user in objects.of("User").values():
+        yield from ((user["spec"]["importCredentialsSecret"]["name"], key) for key in ("username", "password"))
 
 
 @pytest.mark.parametrize("overlay", ["local", "production"])
@@ -71,6 +74,14 @@ def test_urls_lead_to_the_database_that_there_is(local, production):
     assert secret["url"] == f"postgresql://orders:{secret['password']}@postgres-rw:5432/orders"
     assert "postgres-rw" in local.of("Service")
     assert "postgres" in production.of("Cluster")  # whose operator makes the Service postgres-rw
+
+
+def test_urls_lead_to_the_broker_that_there_is(production):
+    secret = made("production")["orders-events"]["stringData"]
+    assert secret["url"] == f"amqp://orders:{secret['password']}@rabbitmq:5672/souk"
+    ChassisSettings(events_url=secret["url"])
+    assert "rabbitmq" in production.of("RabbitmqCluster")  # whose operator makes the Service rabbitmq
+    assert production.of("Vhost")["souk"]["spec"]["name"] == "souk"
 
 
 def test_the_command_knows_its_overlays():

@@ -206,6 +206,21 @@ def test_a_message_that_no_queue_takes_is_not_sent_and_its_queue_is_made_anew(tm
             assert connection.default_channel.queue_declare("souk.ears", passive=True).message_count == 1
 
 
+def test_what_is_for_a_queue_that_we_may_not_make_waits_until_its_owner_has(tmp_path, rabbitmq, broker_url):
+    vhost, name = urlsplit(broker_url).path[1:], urlsplit(broker_url).username
+    own = r"^souk\.(events|dead|toy|toy\.dead)$"
+    rabbitmq.api("PUT", f"permissions/{vhost}/{name}", configure=own, write=own, read=own)
+    with running(toy_app(tmp_path, event_routes={"thing.counted": ["toy", "ears"]}, events_url=broker_url)) as app:
+        add(database_of(app), "apples")
+        eventually(lambda: value(app, "apples") == 2)
+        eventually(lambda: "ears" in (rows(app, "last_error")[1].last_error or ""))
+        assert rows(app, "state", "tries") == [("sent", 0), ("pending", 0)]
+        rabbitmq.api("PUT", f"permissions/{vhost}/{name}", configure=".*", write=".*", read=".*")
+        with ears_by(broker_url, tmp_path / "ears") as ears:
+            eventually(lambda: len(ears.heard) == 1)
+            eventually(lambda: states(app) == {"sent"})
+
+
 def test_an_unroutable_message_is_reported(broker_url):
     publisher, found = Publisher(broker_url, []), []
     publisher.start()
