@@ -199,7 +199,7 @@ def test_what_waits_or_is_dead_at_a_broker_is_read_too_and_is_a_finding(system):
     }
     waiting = {"seq": "waiting", "state": "pending", "type": "3 events", "subscriber": "inventory", "last_error": None}
     system.answers["GET", "/internal/queue"] = (200, {"items": [waiting, letter], "next": None})
-    books = Source(url, "", url, {}, lambda service: f"token for {service}", queues={"inventory": url}).read()
+    books = dataclasses.replace(source(system), outboxes={}, queues={"inventory": url}).read()
     assert {str(finding) for finding in check(books)} == {
         "inventory event waiting: every event is delivered (3 events from inventory to inventory: waiting)",
         "inventory event orders-7: no event is dead (order.placed from inventory to inventory: 500)",

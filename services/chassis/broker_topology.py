@@ -10,10 +10,10 @@ taken as it is: an operator may have made it otherwise.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from amqp.exceptions import AccessRefused, NotFound
-from kombu import Exchange, Queue
 
 from chassis.broker_link import Channel
 
@@ -39,18 +39,18 @@ def declare(channel: Channel, subscribers: Iterable[str]) -> None:
 
 
 def _make(connection: Any, name: str, exchange: str, key: str) -> None:
-    """On channels of its own: a question or an order that is refused closes its channel.
+    """On a channel of its own, for a question or an order that is refused closes its channel.
 
     Durable, of the virtual host's default type. In a cluster that should be quorum. On a single node such a queue
-    may stay without a leader after a crash (RabbitMQ 3.10), and takes nothing then; a classic one goes on.
+    may stay without a leader after a crash (RabbitMQ 3.10; decision 12), and takes nothing then; a classic one goes on.
     """
     channel = connection.channel()
-    try:
-        channel.queue_declare(name, passive=True)
-    except NotFound:
-        channel = connection.channel()
+    with suppress(AccessRefused):
         try:
-            Queue(name, Exchange(exchange, "direct"), key)(channel).declare()
-        except AccessRefused:
-            return
-    channel.close()
+            channel.queue_declare(name, passive=True)
+        except NotFound:
+            channel = connection.channel()
+            channel.queue_declare(name, durable=True, auto_delete=False)
+        channel.exchange_declare(exchange, "direct", durable=True, auto_delete=False)
+        channel.queue_bind(name, exchange, key)
+        channel.close()

@@ -195,11 +195,15 @@ def test_a_broker_that_is_away_at_the_start_disturbs_nobody(tmp_path, caplog, ca
     assert "secret" not in "".join(said) and f"127.0.0.1:{port}" in said[0]
 
 
-def test_a_message_that_no_queue_takes_is_not_sent_and_its_queue_is_made_anew(tmp_path, broker_url):
+@pytest.mark.parametrize("gone", ["queue", "exchange"])
+def test_a_message_that_no_queue_takes_is_not_sent_and_what_is_missing_is_made_anew(tmp_path, broker_url, gone):
     with running(toy_app(tmp_path, event_routes=ROUTES, events_url=broker_url)) as app:
         eventually(lambda: app.extensions["souk.publisher"].ready)
         with Connection(broker_url) as connection:
-            connection.default_channel.queue_delete("souk.ears")
+            if gone == "queue":
+                connection.default_channel.queue_delete("souk.ears")
+            else:
+                connection.default_channel.exchange_delete("souk.events")
         add(database_of(app), "apples")
         eventually(lambda: rows(app, "state") == [("sent",)])
         with Connection(broker_url) as connection:
