@@ -64,6 +64,12 @@ class Publisher:
         self._given.put(publication)
         self._link.wake()
 
+    def flush(self) -> None:
+        """Wait until all that was given is confirmed, as long as that can be hoped for."""
+        ends_at = time.monotonic() + CONFIRM_S
+        while self.ready and (self._unconfirmed or not self._given.empty()) and time.monotonic() < ends_at:
+            time.sleep(0.01)
+
     def _opened(self, channel: Channel) -> None:
         declare(channel, self._subscribers)
         channel.confirm_select()
@@ -161,7 +167,8 @@ class BrokerCarrier:
         )
 
     def stop(self) -> None:
-        """The publisher ends after the relay, and reports until then."""
+        """The publisher itself ends after the relay."""
+        self._publisher.flush()
 
     def _report(self, delivery: Delivery, error: str | None) -> None:
         if error is None:

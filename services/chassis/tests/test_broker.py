@@ -121,6 +121,14 @@ def test_a_subscriber_that_comes_later_gets_what_was_published_before(tmp_path, 
         eventually(lambda: len(ears.heard) == 1)
 
 
+def test_what_is_under_way_to_the_broker_is_recorded_before_the_end(tmp_path, broker_url):
+    with running(toy_app(tmp_path, event_routes=ROUTES, events_url=broker_url)) as app:
+        eventually(lambda: app.extensions["souk.publisher"].ready)
+        for number in range(20):
+            add(database_of(app), f"thing-{number}")
+    assert states(app) == {"sent"}
+
+
 def test_three_replicas_share_the_queue_and_each_event_has_its_effect_once(tmp_path, broker_url):
     apps = [toy_app(tmp_path, event_routes=TO_ITSELF, events_url=broker_url) for _ in range(3)]
     with running(apps[0]), running(apps[1]), running(apps[2]):
