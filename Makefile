@@ -1,6 +1,6 @@
 # Every target is one line of help and one command. `make` alone prints them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status compose-up compose-down compose-test test test-faults fuzz check load locust experiment experiments bench lock clean
+.PHONY: help setup up down status compose-up compose-down compose-test test test-all test-faults fuzz check load locust experiment experiments bench lock clean
 SOUK := .venv/bin/souk
 PYTHON_IN_VENV := .venv/bin/python
 
@@ -31,8 +31,11 @@ compose-test: setup  ## the tests that need a Docker Engine: a system of contain
 test: setup  ## all tests, two at a time
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup
 
+test-all: setup  ## the same in every combination of databases, brokers and registries, with all kill points; an hour
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup --all-combinations -m "not slow and not compose"
+
 test-faults: setup  ## everything is killed, stopped, slowed and filled up under load; half an hour, alone on the machine
-	@$(PYTHON_IN_VENV) -m pytest -q tests/faults -m faults --latency
+	@$(PYTHON_IN_VENV) -m pytest -q tests/faults -m "faults and not thorough" --latency
 
 fuzz: setup  ## what schemathesis finds in every service's API when it looks longer; FUZZ_SEED=2 looks elsewhere
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(PYTHON_IN_VENV) -m pytest -q -n 2 services/tests/test_schemathesis.py

@@ -1,7 +1,25 @@
-"""What all tests share: whole systems stay on one worker."""
+"""What all tests share: in which combinations whole systems run, and that each stays on one worker."""
 
 import pytest
 from _pytest import nodes
+
+from chassis.testing_dimensions import EVERY, PAIRWISE, covering, having
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-combinations", action="store_true", help="of databases, events and registries, not pairs")
+    parser.addoption("--latency", action="store_true", help="judge latency too: nothing else may run meanwhile")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a whole system once for each combination of the dimensions that concern it."""
+    if "combination" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("dimensions")
+        names, fixed = (marker.args, marker.kwargs) if marker else ((), {})
+        everywhere = marker is not None and metafunc.config.getoption("all_combinations")
+        chosen = having(EVERY, fixed) if everywhere else covering(names, having(PAIRWISE, fixed))
+        values = [pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(str(each))) for each in chosen]
+        metafunc.parametrize("combination", values, scope="session")
 
 
 @pytest.hookimpl(trylast=True)

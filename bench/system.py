@@ -42,7 +42,8 @@ class System:
         self.home = Path(tempfile.mkdtemp(prefix="souk-"))
         self.gateway_port, self.registry_port = free_port(), free_port()
         self.gateway = f"http://127.0.0.1:{self.gateway_port}"
-        self.registry = f"http://127.0.0.1:{self.registry_port}"
+        registry = settings.get("DISCOVERY_URL", f"consul://127.0.0.1:{self.registry_port}")
+        self.registry = registry.replace("consul://", "http://")
         self.env = {name: value for name, value in os.environ.items() if name not in NOT_OURS}
         self.env |= {
             "SOUK_HOME": str(self.home),

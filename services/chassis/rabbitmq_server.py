@@ -165,7 +165,7 @@ def own_broker() -> Iterator[OwnBroker]:
     """A fresh server. Raises NoRabbitMQ."""
     program = _program()
     if program is None:
-        raise NoRabbitMQ("no RabbitMQ: the program rabbitmq-server is not installed")
+        raise NoRabbitMQ("no RabbitMQ: install the package rabbitmq-server")
     with tempfile.TemporaryDirectory(prefix="souk-mq-", ignore_cleanup_errors=True) as folder:
         broker = OwnBroker(program, Path(folder))
         try:

@@ -5,17 +5,18 @@ A service's conftest.py imports the fixtures `postgres` and `database_url`; a te
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
 from chassis.postgres_server import NoPostgres, any_server, postgres_database
+from chassis.testing_dimensions import DIMENSIONS, server_or_skip
 
 __all__ = ["database_url", "on_both_databases", "postgres", "postgres_database", "postgres_server"]
 
-on_both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+on_both_databases = pytest.mark.parametrize("database_url", DIMENSIONS["database"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +39,5 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @contextmanager
 def postgres_server() -> Iterator[URL]:
     """The URL of a server, by which databases can be made. Skips the test where there is none."""
-    with ExitStack() as stack:
-        try:
-            url = stack.enter_context(any_server())
-        except NoPostgres as error:
-            pytest.skip(f"{error}, and POSTGRES_URL names no other")
+    with server_or_skip("PostgreSQL", any_server, NoPostgres) as url:
         yield url

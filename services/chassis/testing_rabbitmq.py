@@ -5,25 +5,27 @@ with HTTP push and with RabbitMQ, each time on a virtual host of its own, and is
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from chassis.rabbitmq_server import Broker, NoRabbitMQ, OwnBroker, any_broker, own_broker, virtual_host
+from chassis.testing_dimensions import DIMENSIONS, server_or_skip
 
 __all__ = ["broker_url", "events_url", "on_rabbitmq", "over_both_carriers", "own_rabbitmq", "rabbitmq", "virtual_host"]
 
 # All on one worker of pytest-xdist, so that one server is enough.
 on_rabbitmq = pytest.mark.xdist_group("rabbitmq")
 over_both_carriers = pytest.mark.parametrize(
-    "events_url", ["push", pytest.param("rabbitmq", marks=on_rabbitmq)], indirect=True
+    "events_url",
+    [pytest.param(name, marks=[on_rabbitmq] if name == "rabbitmq" else []) for name in DIMENSIONS["events"]],
+    indirect=True,
 )
 
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[Broker]:
     """A server for all tests of this process."""
-    with _or_skip(any_broker) as broker:
+    with server_or_skip("RabbitMQ", any_broker, NoRabbitMQ) as broker:
         yield broker
 
 
@@ -44,15 +46,5 @@ def broker_url(rabbitmq: Broker) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def own_rabbitmq() -> Iterator[OwnBroker]:
     """A server that may be killed and started again; never the one of RABBITMQ_URL."""
-    with _or_skip(own_broker) as broker:
-        yield broker
-
-
-@contextmanager
-def _or_skip(make):  # type: ignore[no-untyped-def]
-    with ExitStack() as stack:
-        try:
-            broker = stack.enter_context(make())
-        except NoRabbitMQ as error:
-            pytest.skip(f"{error}, and RABBITMQ_URL names no other")
+    with server_or_skip("RabbitMQ", own_broker, NoRabbitMQ) as broker:
         yield broker

@@ -17,6 +17,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from chassis.testing_dimensions import server_or_skip
+
 START_S = 60.0
 
 
@@ -89,7 +91,7 @@ class RedisServer:
 def own_redis() -> Iterator[RedisServer]:
     """A fresh server. Raises NoRedis."""
     if (program := shutil.which("redis-server")) is None:
-        raise NoRedis("no Redis: the program redis-server is not installed")
+        raise NoRedis("no Redis: install the package redis-server")
     with tempfile.TemporaryDirectory(prefix="souk-redis-") as folder:
         server = RedisServer(program, folder)
         try:
@@ -101,11 +103,8 @@ def own_redis() -> Iterator[RedisServer]:
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
     """A server for one test, which may break it."""
-    try:
-        with own_redis() as server:
-            yield server
-    except NoRedis as error:
-        pytest.skip(str(error))
+    with server_or_skip("Redis", own_redis, NoRedis) as server:
+        yield server
 
 
 def _free_port() -> int:

@@ -22,6 +22,10 @@ T = TypeVar("T")
 START_S = 30.0
 
 
+class NoConsul(Exception):
+    """There is none on this machine. The text says what to do."""
+
+
 @dataclass
 class Running:
     """A started server. Leaving the `with` block, or `stop()`, ends it."""
@@ -75,10 +79,17 @@ def consul_binary() -> str | None:
     return os.environ.get("CONSUL_BIN") or shutil.which("consul")
 
 
-def start_consul(home: Path) -> Running:
-    """A Consul agent in development mode, in memory; returns when it has a leader. Raises RuntimeError."""
-    port, server_port, serf_port = _free_ports(3)
-    command = f"{consul_binary()} agent -dev -bind 127.0.0.1 -client 127.0.0.1 -http-port {port}"
+def start_consul(home: Path, port: int = 0) -> Running:
+    """A Consul agent in development mode, in memory; returns when it has a leader. Port 0 takes a free one.
+
+    Raises NoConsul, or RuntimeError with the log when it does not come up.
+    """
+    binary = consul_binary()
+    if binary is None:
+        raise NoConsul("no Consul: put `consul` on the PATH, or its path in CONSUL_BIN")
+    free_port, server_port, serf_port = _free_ports(3)
+    port = port or free_port
+    command = f"{binary} agent -dev -bind 127.0.0.1 -client 127.0.0.1 -http-port {port}"
     command += f" -server-port {server_port} -serf-lan-port {serf_port} -serf-wan-port -1 -dns-port -1"
     limits = "limits { http_max_conns_per_client = 5000 }"
     log = home / "consul.log"

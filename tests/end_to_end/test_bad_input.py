@@ -8,7 +8,7 @@ import pytest
 from bench.system import System
 from bench.wire import raw
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 JSON = {"Content-Type": "application/json"}
 ORDER = {"lines": [{"sku": "SOUK-000001", "quantity": 1}], "payment": {"card": "4242424242424242"}}
 

@@ -7,7 +7,6 @@ from bench.system import System
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
-@pytest.mark.xdist_group("system")
 def test_two_systems_run_side_by_side_and_one_survives_a_crash(system: System) -> None:
     with System() as second:
         second.up()

@@ -7,7 +7,7 @@ import pytest
 
 from bench.rush import crowd, follow_all
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.dimensions("database", "events")]
 SKU, CUSTOMERS, ROUNDS = "SOUK-000060", 6, 4
 
 

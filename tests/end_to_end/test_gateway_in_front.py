@@ -7,7 +7,7 @@ import pytest
 from bench.system import System, eventually
 from bench.wire import Reply, raw
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 PRODUCT = "/api/catalog/products/SOUK-000002"
 HIDDEN = ("events", "internal", "metrics", "healthz", "readyz")
 SPELLINGS = (

@@ -13,8 +13,8 @@ import requests
 from bench.customer import ACCEPTED, ANSWERED_LATE, DECLINED, Customer
 from bench.system import System, eventually
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
-START = 10_000  # pieces of each sku that inventory seeds
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300), pytest.mark.dimensions("database", "events", "registry")]
+START = 10_000  # pieces of each sku
 
 
 @dataclass
@@ -53,9 +53,10 @@ def orders(system: System) -> dict[str, Placed]:
         "answered late": ("SOUK-000013", 4, ANSWERED_LATE),
         "out of stock": ("SOUK-000014", 5, ACCEPTED),
     }
-    system.operator().must("PUT", "/api/inventory/stock/SOUK-000014", json={"on_hand": 4})
-    found = {}
+    operator, found = system.operator(), {}
     for kind, (sku, quantity, card) in kinds.items():
+        on_hand = quantity - 1 if kind == "out of stock" else START
+        operator.must("PUT", f"/api/inventory/stock/{sku}", json={"on_hand": on_hand})
         customer = system.customer()
         # What is in the cart besides the order stays there.
         for wanted, pieces in ((sku, quantity), ("SOUK-000020", 1)):

@@ -9,7 +9,7 @@ from bench.system import eventually
 from chassis.calls import Calls
 from chassis.discovery import make_discovery
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 REQUESTS = 3000
 
 

@@ -11,7 +11,7 @@ import requests
 from bench.customer import ACCEPTED, DECLINED
 from bench.system import System, eventually
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 SKU = "SOUK-000050"
 
 

@@ -23,13 +23,13 @@ import pytest
 import requests
 from sqlalchemy import make_url
 
+from bench.combined import KEEPERS
 from bench.customer import Customer
 from bench.system import System, eventually
 from chassis.testing_postgres import postgres_database, postgres_server
 
-pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.xdist_group("disks"), pytest.mark.timeout(400)]
 
-KEEPERS = ("accounts", "bank", "carts", "catalog", "inventory", "notifications", "orders", "payments")
 LOCKED_S = 5.0
 AGAIN_S = 30.0  # breakers close, back-offs end, claims run out
 SKU = "SOUK-000080"

@@ -1,36 +1,32 @@
 """Events that come twice, late, in any order, or that nobody can take: nothing is lost, and nothing is doubled."""
 
 import json
-import sqlite3
 import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import requests
 
+from bench import deliveries
+from bench.combined import Combined
 from bench.customer import ACCEPTED, Customer
-from bench.system import System, eventually
-from chassis.service_tokens import ServiceTokens
+from bench.system import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.system,
+    pytest.mark.timeout(300),
+    pytest.mark.dimensions("database", "events", "registry"),
+]
 
 SKU = "SOUK-000090"
-MAX_TRIES = 3
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[System]:
-    with System(EVENT_MAX_TRIES=str(MAX_TRIES)) as system:
-        yield system.up()
+MAX_TRIES = 3  # EVENT_MAX_TRIES of these systems
 
 
 @pytest.fixture
-def customer(shop: System) -> Customer:
-    customer = shop.customer()
+def customer(system: Combined) -> Customer:
+    customer = system.customer()
     customer.must("PUT", f"/api/carts/mine/items/{SKU}", json={"quantity": 50})
     return customer
 
@@ -47,11 +43,11 @@ class Seen:
     messages: int
 
 
-def seen(shop: System, customer: Customer, order: dict[str, Any]) -> Seen:
+def seen(system: Combined, customer: Customer, order: dict[str, Any]) -> Seen:
     return Seen(
         customer.get(f"/api/orders/{order['id']}"),
         customer.get(f"/api/payments/{order['id']}"),
-        shop.charges(order["id"]),
+        system.charges(order["id"]),
         customer.get(f"/api/inventory/stock/{SKU}"),
         pieces_in_cart(customer),
         len(customer.get("/api/notifications")["items"]),
@@ -62,48 +58,28 @@ def pieces_in_cart(customer: Customer) -> int:
     return sum(item["quantity"] for item in customer.get("/api/carts/mine")["items"])
 
 
-def events_about(shop: System, subject: str) -> list[tuple[str, str, str]]:
-    """(emitter, subscriber, body) of every delivery about an order, as they stand in the outboxes."""
-    found = []
-    for emitter in ("inventory", "orders", "payments"):
-        with closing(sqlite3.connect(shop.home / "data" / f"{emitter}.db")) as connection:
-            rows = connection.execute("SELECT subscriber, body FROM outbox WHERE subject = ? ORDER BY seq", [subject])
-            found += [(emitter, subscriber, body) for subscriber, body in rows]
-    return found
-
-
-def post(shop: System, emitter: str, subscriber: str, body: str) -> requests.Response:
-    """Deliver an event by hand, as the emitter would."""
-    (address, *_) = shop.registered(subscriber).values()
-    token = ServiceTokens(emitter, shop.home / "keys" / "service.keys").sign(subscriber)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents+json"}
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.post(f"{address}/events", data=body, headers=headers, timeout=30)
-
-
 def cloud_event(type_: str, subject: str, data: dict[str, Any]) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     about = {"id": str(uuid.uuid4()), "type": type_, "source": "/orders", "subject": subject, "time": now}
     return {"specversion": "1.0", "datacontenttype": "application/json", **about, "data": data}
 
 
-def test_delivered_twice_and_backwards(shop: System, customer: Customer) -> None:
+def test_delivered_twice_and_backwards(system: Combined, customer: Customer) -> None:
     order = customer.follow(customer.place({SKU: 2}))
     assert order["state"] == "CONFIRMED"
-    assert "0 findings" in shop.audit()
-    before, letters = seen(shop, customer, order), events_about(shop, order["id"])
+    assert "0 findings" in system.audit()
+    before, letters = seen(system, customer, order), deliveries.about(system, order["id"])
     assert (before.in_cart, before.messages, len(before.charges)) == (48, 2, 1)
     # Every delivery but the request for payment: that one is gone, since it held the card.
     assert len(letters) == 6
     for letter in [*letters, *reversed(letters)]:
-        assert post(shop, *letter).status_code == 204
-    assert "0 findings" in shop.audit()
-    assert seen(shop, customer, order) == before
+        deliveries.deliver(system, *letter)
+    assert "0 findings" in system.audit()
+    assert seen(system, customer, order) == before
 
 
 @pytest.mark.parametrize("first", ["what is asked for", "that it was cancelled"])
-def test_a_cancellation_and_what_it_cancels_in_any_order(shop: System, customer: Customer, first: str) -> None:
+def test_a_cancellation_and_what_it_cancels_in_any_order(system: Combined, customer: Customer, first: str) -> None:
     order_id, who = str(uuid.uuid4()), customer.get("/api/accounts/me")["id"]
     stock = customer.get(f"/api/inventory/stock/{SKU}")
     lines = [{"sku": SKU, "quantity": 3, "price_cents": 100}]
@@ -114,80 +90,72 @@ def test_a_cancellation_and_what_it_cancels_in_any_order(shop: System, customer:
         both = [cloud_event(type_, order_id, data), cloud_event("order.cancelled", order_id, order)]
         for event in both if first == "what is asked for" else reversed(both):
             for _ in range(2):
-                assert post(shop, "orders", subscriber, json.dumps(event)).status_code == 204
+                deliveries.deliver(system, "orders", subscriber, json.dumps(event))
     eventually(lambda: customer.get(f"/api/payments/{order_id}")["state"] in ("VOIDED", "REFUNDED"))
     assert customer.get(f"/api/inventory/stock/{SKU}") == stock
-    kept = [charge for charge in shop.charges(order_id) if charge["state"] == "CAPTURED"]
+    kept = [charge for charge in system.charges(order_id) if charge["state"] == "CAPTURED"]
     assert kept == []
     if first == "that it was cancelled":
-        assert shop.charges(order_id) == []
-    assert "0 findings" in shop.audit()
+        assert system.charges(order_id) == []
+    assert "0 findings" in system.audit()
 
 
-def test_an_event_that_its_subscriber_refuses_is_put_aside(shop: System, customer: Customer) -> None:
+def test_an_event_that_its_subscriber_refuses_is_put_aside(system: Combined, customer: Customer) -> None:
+    _only_by_push(system)
     who, subject = customer.get("/api/accounts/me")["id"], f"poison-{uuid.uuid4().hex[:8]}"
     good = {"order_id": subject, "customer_id": who, "lines": [{"sku": SKU, "quantity": 1, "price_cents": 1}]}
-    poison = write_event(shop, cloud_event("order.placed", subject, {"nonsense": True}), "carts")
-    write_event(shop, cloud_event("order.placed", subject, good), "carts")
+    poison = deliveries.write(system, "orders", "carts", cloud_event("order.placed", subject, {"nonsense": True}))
+    deliveries.write(system, "orders", "carts", cloud_event("order.placed", subject, good))
 
-    dead = wait_until_dead(shop, poison)
+    dead = wait_until_dead(system, poison)
     assert (dead["type"], dead["subscriber"], dead["tries"]) == ("order.placed", "carts", MAX_TRIES)
     assert dead["last_error"].startswith("422")
     eventually(lambda: pieces_in_cart(customer) == 49)  # what stood behind it has arrived
-    audit = shop.run("audit", "--within", "5")
+    audit = system.run("audit", "--within", "5")
     assert audit.returncode == 1
     assert "no event is dead" in audit.stdout
 
-    mend(shop, poison, cloud_event("order.placed", subject, good))
-    assert f"event {poison} of orders will be delivered again" in shop.souk("events", "retry", "orders", str(poison))
+    deliveries.rewrite(system, "orders", poison, cloud_event("order.placed", subject, good))
+    assert f"event {poison} of orders will be delivered again" in system.souk("events", "retry", "orders", str(poison))
     eventually(lambda: pieces_in_cart(customer) == 48)
-    assert undelivered(shop) == []
-    assert "0 findings" in shop.audit()
+    assert undelivered(system) == []
+    assert "0 findings" in system.audit()
 
 
-def test_an_event_at_which_its_subscriber_fails_is_put_aside(shop: System, customer: Customer) -> None:
-    shop.souk("fault", "carts", "error")
+def test_an_event_at_which_its_subscriber_fails_is_put_aside(system: Combined, customer: Customer) -> None:
+    _only_by_push(system)
+    system.souk("fault", "carts", "error")
     orders = [customer.follow(customer.place({SKU: 1})) for _ in range(2)]
     assert [order["state"] for order in orders] == ["CONFIRMED"] * 2  # nobody else waits for carts
-    dead = eventually(lambda: [row for row in undelivered(shop) if row["state"] == "dead"][1:] and undelivered(shop))
+    dead = eventually(
+        lambda: [row for row in undelivered(system) if row["state"] == "dead"][1:] and undelivered(system)
+    )
     assert {row["subject"] for row in dead} == {order["id"] for order in orders}
     assert all(row["last_error"].startswith("500") for row in dead)
 
-    shop.souk("fault", "carts", "off")
+    system.souk("fault", "carts", "off")
     assert pieces_in_cart(customer) == 50
     for row in dead:
-        shop.souk("events", "retry", "orders", str(row["seq"]))
-    eventually(lambda: undelivered(shop) == [])
+        system.souk("events", "retry", "orders", str(row["seq"]))
+    eventually(lambda: undelivered(system) == [])
     assert pieces_in_cart(customer) == 48
-    assert shop.run("events", "retry", "orders", str(dead[0]["seq"])).returncode == 1  # it is dead no more
-    assert "0 findings" in shop.audit()
+    assert system.run("events", "retry", "orders", str(dead[0]["seq"])).returncode == 1  # it is dead no more
+    assert "0 findings" in system.audit()
 
 
-def undelivered(shop: System) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(shop.souk("events", "list", "--json"))
+def _only_by_push(system: Combined) -> None:
+    if system.combination.events != "push":
+        pytest.skip("`souk events` does not list the dead letters of a broker yet")
+
+
+def undelivered(system: Combined) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(system.souk("events", "list", "--json"))
     return rows
 
 
-def wait_until_dead(shop: System, seq: int) -> dict[str, Any]:
-    def dead() -> list[dict[str, Any]]:
-        return [row for row in undelivered(shop) if (row["seq"], row["state"]) == (seq, "dead")]
-
-    return eventually(dead)[0]
+def dead_events(system: Combined) -> list[dict[str, Any]]:
+    return [row for row in undelivered(system) if row["state"] == "dead"]
 
 
-def write_event(shop: System, event: dict[str, Any], subscriber: str) -> int:
-    """Put an event into the outbox of orders, as a release with a mistake in it would; its number."""
-    row = {name: event[name] for name in ("type", "subject")} | {"event_id": event["id"], "body": json.dumps(event)}
-    row |= {"subscriber": subscriber, "state": "pending", "tries": 0, "created_at": str(datetime.now(UTC))[:26]}
-    names, marks = ", ".join(row), ", ".join("?" * len(row))
-    return change_outbox(shop, f"INSERT INTO outbox ({names}) VALUES ({marks}) RETURNING seq", *row.values())
-
-
-def mend(shop: System, seq: int, event: dict[str, Any]) -> None:
-    change_outbox(shop, "UPDATE outbox SET body = ? WHERE seq = ? RETURNING seq", json.dumps(event), seq)
-
-
-def change_outbox(shop: System, statement: str, *values: object) -> int:
-    with closing(sqlite3.connect(shop.home / "data" / "orders.db", timeout=10)) as connection, connection:
-        (number,) = connection.execute(statement, values).fetchone()
-    return int(number)
+def wait_until_dead(system: Combined, seq: int) -> dict[str, Any]:
+    return eventually(lambda: [row for row in dead_events(system) if row["seq"] == seq])[0]

@@ -3,7 +3,6 @@
 import tomllib
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from bench.combined import Combined
 from bench.customer import ACCEPTED, BUSY, DECLINED, Customer
 from bench.rush import crowd
 from bench.system import PROJECT, System, eventually
@@ -19,7 +19,12 @@ from chassis.faults import POINTS
 from orders import saga
 from payments import settling
 
-pytestmark = [pytest.mark.faults, pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.system,
+    pytest.mark.timeout(300),
+    pytest.mark.dimensions("database", "events", "registry"),
+]
 
 SKU, SOLD_OUT = "SOUK-000070", "SOUK-000071"
 IN_CART = 50
@@ -42,47 +47,42 @@ SHORT = [("orders", "outbox.claimed"), ("inventory", "inbox.recorded"), ("paymen
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[System]:
-    with System() as system:
-        yield system.up()
-
-
-@pytest.fixture(scope="module")
-def customers(shop: System) -> list[Customer]:
-    return crowd(shop, 4)
+def customers(system: Combined) -> list[Customer]:
+    system.has(catalog=1, inventory=1, orders=1, payments=1)  # so that the next one to come to the point is the one
+    return crowd(system, 4)
 
 
 @pytest.mark.parametrize(
     ("service", "point"),
-    [pytest.param(*each, marks=() if each in SHORT else pytest.mark.slow, id="-".join(each)) for each in MATRIX],
+    [pytest.param(*each, marks=() if each in SHORT else pytest.mark.thorough, id="-".join(each)) for each in MATRIX],
 )
-def test_a_death_between_two_steps(shop: System, customers: list[Customer], service: str, point: str) -> None:
-    operator = shop.operator()
+def test_a_death_between_two_steps(system: System, customers: list[Customer], service: str, point: str) -> None:
+    operator = system.operator()
     operator.must("PUT", f"/api/inventory/stock/{SOLD_OUT}", json={"on_hand": 0})
     for customer in customers:
         for sku in (SKU, SOLD_OUT):
             customer.must("PUT", f"/api/carts/mine/items/{sku}", json={"quantity": IN_CART})
     told = [messages(customer) for customer in customers]
-    killed, lives = pids(shop, service, "killed on purpose"), pids(shop, service, "serving")
+    killed, lives = pids(system, service, "killed on purpose"), pids(system, service, "serving")
     if point.startswith("deadline"):  # orders are overdue only while the bank is away
-        shop.souk("bank", "away=true")
+        system.souk("bank", "away=true")
 
-    shop.souk("fault", service, "kill", f"point={point}")
-    newcomer = sign_up(shop)
+    system.souk("fault", service, "kill", f"point={point}")
+    newcomer = sign_up(system)
     new_sku = bring_in_a_product(operator)
     with ThreadPoolExecutor() as pool:
         ends = list(pool.map(order, customers, range(len(customers))))
-    shop.souk("bank", "away=false")
+    system.souk("bank", "away=false")
 
     # One process died there, and another one took over. Two of its threads may have come to the point at once.
-    (victim,) = eventually(lambda: set(pids(shop, service, "killed on purpose")[len(killed) :]))
+    (victim,) = eventually(lambda: set(pids(system, service, "killed on purpose")[len(killed) :]))
     assert victim in lives
-    eventually(lambda: set(pids(shop, service, "serving")) - set(lives))
+    eventually(lambda: set(pids(system, service, "serving")) - set(lives))
     kept, declined, cancelled, sold_out = (end["reason"] or end["state"] for end in ends)
     if not point.startswith("deadline"):  # else the death has cost time, and no order its end
         assert (kept, declined, sold_out) == ("CONFIRMED", "payment_declined", "out_of_stock")
     assert cancelled in ("CONFIRMED", "customer")
-    assert "0 findings" in shop.audit()
+    assert "0 findings" in system.audit()
     # What the audit does not see: who subscribes for the customer's eyes alone has also heard everything, and once.
     for customer, before, end in zip(customers, told, ends, strict=True):
         assert (messages(customer) - before).total() == 1
@@ -102,9 +102,9 @@ def order(customer: Customer, number: int) -> dict[str, Any]:
     return customer.follow(placed)
 
 
-def sign_up(shop: System) -> Customer:
+def sign_up(system: System) -> Customer:
     """A new customer, for whom the answer may have been lost."""
-    visitor = shop.visitor()
+    visitor = system.visitor()
     who = {"email": f"{uuid.uuid4().hex}@souk.example", "password": uuid.uuid4().hex}
     assert insist(visitor, "POST", "/api/accounts/users", json=who | {"name": "A newcomer"}).status_code in (201, 409)
     eventually(lambda: signs_in(visitor, **who))
@@ -146,6 +146,6 @@ def messages(customer: Customer) -> Counter[str]:
     return Counter(f"{item['subject']}\n{item['body']}" for item in items)
 
 
-def pids(shop: System, service: str, event: str) -> list[int]:
+def pids(system: System, service: str, event: str) -> list[int]:
     """Every worker process of the service that has said this so far."""
-    return [line["pid"] for line in shop.logs(service) if line["event"] == event]
+    return [line["pid"] for line in system.logs(service) if line["event"] == event]

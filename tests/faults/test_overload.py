@@ -14,7 +14,7 @@ from bench.system import System
 from bench.verdicts import describe, nothing_is_lost
 from loadtests.samples import Samples
 
-pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.timeout(600), pytest.mark.xdist_group("overload")]
 MIX = "page=6,look=2,order=1"
 STAIRS, STAIR_S = (100, 200, 300, 400, 500, 600), 8.0
 PROBE_RATE = 8

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench import spread
+from bench.combined import Combined
 from bench.load import OpenLoad
-from bench.system import System, eventually
 from bench.verdicts import describe, fails, nothing_is_lost
 
 pytestmark = [
@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("faults"),
 ]
 RATE, MIX, SPAN_S = 40, "page=3,order=1", 30.0
 SLOW_S = 0.5
@@ -26,17 +25,16 @@ TIMES = 2.0
 
 
 @pytest.fixture
-def uncached(shop: System) -> Iterator[System]:
+def uncached(system: Combined) -> Iterator[Combined]:
     """Every read reaches a replica. Afterwards the cache is on, and no replica is slow."""
-    shop.scale(catalog=3, orders=3)
-    eventually(lambda: len(shop.registered("catalog")) == 3)
-    spread.without_cache(shop)
-    yield shop
-    shop.souk("fault", "catalog", "off")
-    shop.souk("set", "gateway/cache", "on")
+    system.has(catalog=3, orders=3)
+    spread.without_cache(system)
+    yield system
+    system.souk("fault", "catalog", "off")
+    system.souk("set", "gateway/cache", "on")
 
 
-def test_nobody_notices_that_one_replica_is_slow(uncached: System, judge_latency: bool) -> None:
+def test_nobody_notices_that_one_replica_is_slow(uncached: Combined, judge_latency: bool) -> None:
     victim = min(uncached.registered("catalog"))
     with OpenLoad(uncached, RATE, MIX) as load:
         before = load.span(SPAN_S)

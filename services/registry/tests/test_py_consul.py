@@ -6,12 +6,13 @@ import consul
 import pytest
 from consul import Check
 
+from chassis.testing_dimensions import missing_server
 from registry.testing import consul_binary, eventually
 
 
 def test_the_contract_is_held_against_a_real_consul_too():
     if not consul_binary():
-        pytest.skip("no Consul here, so only our registry was asked: name one in CONSUL_BIN or put it on the PATH")
+        missing_server("Consul", "only our registry was asked: put `consul` on the PATH, or its path in CONSUL_BIN")
     version = subprocess.run([consul_binary(), "version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("Consul v")
 
