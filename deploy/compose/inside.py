@@ -142,12 +142,18 @@ class Inside(BaseAdapter):
             with suppress(Broken):
                 return self._through(relay, question, timeout_s)
         last: Exception | None = None
-        for container in self._containers():
+        for container in self._able():
             try:
                 return self._through(Relay(self._engine, container), question, timeout_s)
             except (Broken, Refused) as error:
                 last = error
         raise requests.ConnectionError(f"no container of the project can ask for us: {last or 'none runs'}")
+
+    def _able(self) -> list[str]:
+        try:
+            return self._containers()
+        except Refused as error:
+            raise requests.ConnectionError(str(error)) from None
 
     def _through(self, relay: Relay, question: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         answer = relay.ask(question, timeout_s)

@@ -39,6 +39,7 @@ class ComposePlace:
 
     ends_what_hangs = False
     keeps_ids = True
+    dead_refuse = False
     wipe = ("reset", "--yes")
 
     def __init__(self) -> None:

@@ -34,7 +34,8 @@ class RollingRestart(Experiment):
         )  # fmt: skip
 
     def run(self, lab: Lab) -> None:
-        before = set(lab.system.healthy("catalog"))
+        # Not by their ids: a new container may get the address of an old one, and so its id.
+        old, before = _pids(lab), set(lab.system.healthy("catalog"))
         with lab.arm(ARM, Open(RATE, MIX)) as arm:
             arm.wait(lab.seconds(30, 8))
             with (
@@ -43,7 +44,7 @@ class RollingRestart(Experiment):
             ):
                 lab.system.restart("catalog")
             arm.wait(lab.seconds(30, 7))
-        self.stayed = before & set(lab.system.healthy("catalog"))
+        self.stayed = old & _pids(lab)
         self.found = outcome(lab, arm, "souk restart catalog")
 
     def judge(self, lab: Lab) -> None:
@@ -56,3 +57,7 @@ class RollingRestart(Experiment):
             why="docs/reliability.md promises a second",
         )  # fmt: skip
         draw(lab, {ARM: self.found}, "catalog", "All replicas of catalog are replaced")
+
+
+def _pids(lab: Lab) -> set[int]:
+    return {row["pid"] for row in lab.system.instances("catalog")}

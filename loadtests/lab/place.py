@@ -32,6 +32,7 @@ class Place(Protocol):
     environment: with which `souk` finds the system. url, registry: how it is reached from here. keys: the file that
     signs service tokens, once it is up. wipe: the command of `souk` that leaves nothing of it. ends_what_hangs: whether
     somebody replaces a replica that stands still. keeps_ids: whether one that was killed comes back under its old id.
+    dead_refuse: whether a connection to one that is dead is refused at once, as by a kernel whose process has died.
     lacks: of what an experiment may need, what it has not, and why.
     """
 
@@ -42,6 +43,7 @@ class Place(Protocol):
     wipe: tuple[str, ...]
     ends_what_hangs: bool
     keeps_ids: bool
+    dead_refuse: bool
     lacks: Mapping[str, str]
 
     @property

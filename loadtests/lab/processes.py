@@ -26,6 +26,7 @@ class Processes:
     wipe = ("down",)
     ends_what_hangs = True
     keeps_ids = False
+    dead_refuse = True
     lacks = {CUT: "processes on one host share its network, which cannot be cut: run it with --runtime compose"}
 
     def __init__(self, home: Path | None = None) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from loadtests.lab.errors import LoadBroke
 from loadtests.lab.target import ask
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.seen_s: float | None = None
+        self._broken: Exception | None = None
 
     def __enter__(self) -> "Watch":
         self._thread.start()
@@ -40,6 +42,8 @@ class Watch:
     def __exit__(self, *_error: object) -> None:
         self._over.set()
         self._thread.join()
+        if self._broken is not None:
+            raise LoadBroke(f"nobody watched whether {self._what}: {self._broken!r}")
         if self.seen_s is not None:
             self._arm.event(self._kind, self._what, self.seen_s)
 
@@ -49,11 +53,15 @@ class Watch:
 
     def _watch(self) -> None:
         while not self._over.wait(self._period_s):
-            # What is looked at may be away just now, or half written.
-            with suppress(OSError, ValueError, KeyError):
+            try:
                 if self._look():
                     self.seen_s = self._arm.now_s
                     return
+            except (OSError, ValueError, KeyError):
+                continue  # what is looked at may be away just now, or half written
+            except Exception as error:
+                self._broken = error
+                return
 
 
 def left_out(system: "System", instance: str) -> Look:

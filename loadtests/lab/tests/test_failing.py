@@ -273,3 +273,15 @@ def test_every_experiment_asks_a_question_and_has_a_number_of_its_own():
     for one in found:
         assert one.question.endswith("?"), one.name
         assert len(one.title) < 80, one.name
+
+
+def test_a_look_that_breaks_is_not_taken_for_one_that_saw_nothing():
+    looked = threading.Event()
+
+    def look():
+        looked.set()
+        raise TypeError("a mistake")
+
+    watch = Watch(Arm(), look, "it is there", period_s=0.001)
+    with pytest.raises(LoadBroke, match=r"whether it is there.*a mistake"), watch:
+        assert looked.wait(30)
