@@ -25,7 +25,7 @@ compose-up:  ## the same in containers, with PostgreSQL: build, start, and back 
 compose-down:  ## stop and remove the containers; the data stays (docker compose down --volumes wipes it)
 	@$(or $(PYTHON),python3) -m deploy.compose down
 
-compose-test: setup  ## the tests that need a Docker Engine: a system of containers of its own, at most 6 minutes
+compose-test: setup  ## the tests that need a Docker Engine: a system of containers of its own, at most 8 minutes
 	@$(PYTHON_IN_VENV) -m pytest -q tests/compose -m compose
 
 test: setup  ## all tests, two at a time
