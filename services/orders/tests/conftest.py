@@ -43,8 +43,8 @@ def catalog() -> Iterator[Neighbour]:
 
 
 @pytest.fixture
-def make_app(catalog: Neighbour, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+def make_app(catalog: Neighbour, database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the application; called again it makes another replica on the same database."""
-    neighbours = {"catalog": catalog.address}
-    with app_maker(create_app, Settings, tmp_path, neighbours=neighbours, event_routes=ROUTES) as make:
+    options = {"neighbours": {"catalog": catalog.address}, "event_routes": ROUTES}
+    with app_maker(create_app, Settings, tmp_path, database_url=database_url, **options) as make:
         yield make

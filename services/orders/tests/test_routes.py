@@ -4,6 +4,7 @@ import time
 import pytest
 
 from chassis.testing import as_operator, as_service, as_user, event, published
+from chassis.testing_postgres import on_both_databases
 from orders.admission import LOOK_EVERY_S
 from orders.tests.helpers import order_body, place
 
@@ -38,6 +39,7 @@ def test_the_prices_of_all_lines_are_asked_for_in_one_call(client, catalog):
     assert len(catalog.requests) == 1
 
 
+@on_both_databases
 def test_the_same_key_gives_the_same_answer_and_one_order(app, client):
     first, second = place(client), place(client)
     assert (second.status_code, second.json) == (202, first.json)
@@ -51,12 +53,14 @@ def test_the_same_key_of_another_customer_is_another_order(client):
     assert place(client).json["id"] != place(client, customer="bob").json["id"]
 
 
+@on_both_databases
 def test_a_used_key_with_another_body_is_a_conflict(client):
     place(client)
     response = place(client, lines=[{"sku": "TEA", "quantity": 1}])
     assert (response.status_code, response.mimetype) == (409, "application/problem+json")
 
 
+@on_both_databases
 def test_too_many_orders_under_way_are_a_503_until_one_has_ended(make_app):
     client = make_app(most_open_orders=2).test_client()
     first, second = (place(client, key=key) for key in ("one", "two"))
@@ -75,6 +79,7 @@ def test_without_a_key_there_is_no_order(app, client):
     assert published(app) == []
 
 
+@on_both_databases
 def test_a_refused_order_may_be_repeated_under_its_key(client, catalog):
     catalog.products.clear()
     assert place(client).status_code == 422
@@ -82,6 +87,7 @@ def test_a_refused_order_may_be_repeated_under_its_key(client, catalog):
     assert place(client).status_code == 202
 
 
+@on_both_databases
 def test_twenty_requests_at_once_under_one_key_over_three_replicas_are_one_order(app, make_app):
     replicas = [make_app().test_client() for _ in range(3)]
     answers, barrier = [], threading.Barrier(20)
@@ -187,6 +193,7 @@ def test_a_confirmed_order_cannot_be_cancelled(client):
     assert client.post(f"/api/orders/{order_id}/cancellation", headers=ADA).status_code == 409
 
 
+@on_both_databases
 def test_the_list_pages_through_ones_own_orders_newest_first(client):
     ids = [place(client, key=f"key-{n}").json["id"] for n in range(5)]
     place(client, key="other", customer="bob")

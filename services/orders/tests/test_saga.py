@@ -10,10 +10,12 @@ from sqlalchemy import text, update
 
 from chassis.database import utc_now
 from chassis.testing import as_service, as_user, event, published
+from chassis.testing_postgres import on_both_databases
 from orders.models import Order
 from orders.saga import cancel_overdue
 from orders.tests.helpers import place
 
+pytestmark = on_both_databases
 SERVICE = as_service("orders", caller="inventory")
 
 
