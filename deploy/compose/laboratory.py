@@ -80,7 +80,8 @@ class ComposePlace:
     # ---- what is done to it
 
     def kill(self, row: Instance) -> None:
-        self._system.kill(row["container"])
+        # Nothing before it: the fault's moment is that of this call.
+        self.engine.do("kill", row["container"])
         self.engine.do("start", row["container"])
 
     @contextmanager
