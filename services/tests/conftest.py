@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.shop import Shop
+from services.tests.shop import Shop
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tests.shop import SERVICES
+from services.tests.shop import SERVICES
 
 PAGE = SERVICES.parent / "docs" / "contract.md"
 

@@ -1,7 +1,7 @@
 """The whole shop in one process: every real application, each on a database of its own.
 
 Catalog and bank are served on free ports, since others ask them while somebody waits. Events are carried by
-`tests.postman`.
+`services.tests.postman`.
 """
 
 import importlib

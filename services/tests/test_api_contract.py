@@ -6,9 +6,9 @@ import uuid
 import pytest
 
 from chassis.testing import as_operator, as_service, as_user, assert_problem
-from tests.contract import calls
-from tests.postman import Postman
-from tests.shop import APPS, FLEET, GOOD
+from services.tests.contract import calls
+from services.tests.postman import Postman
+from services.tests.shop import APPS, FLEET, GOOD
 
 CALLS = {str(call): call for call in calls()}
 LISTS = [call for call in CALLS.values() if call.is_list]

@@ -6,9 +6,9 @@ import uuid
 import pytest
 
 from chassis.testing import as_service, published
-from tests.contract import events
-from tests.postman import Postman
-from tests.shop import DECLINED, FLEET
+from services.tests.contract import events
+from services.tests.postman import Postman
+from services.tests.shop import DECLINED, FLEET
 
 EVENTS = {event.name: event for event in events()}
 CONSUMERS = {name: entry["consumes"] for name, entry in FLEET.items() if entry.get("consumes")}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from chassis.settings import ChassisSettings
-from tests.contract import events, table, words
-from tests.shop import APPS, FLEET, SERVICES
+from services.tests.contract import events, table, words
+from services.tests.shop import APPS, FLEET, SERVICES
 
 ROOT = SERVICES.parent
 PUBLIC = [name for name in FLEET if FLEET[name].get("prefix", "").startswith("/api/")]

@@ -17,8 +17,8 @@ from loadtests.rules import (
     stock_is_never_negative,
 )
 from orders.saga import cancel_overdue
-from tests.postman import Postman
-from tests.shop import DECLINED, GOOD, LATE
+from services.tests.postman import Postman
+from services.tests.shop import DECLINED, GOOD, LATE
 
 # What holds at every moment, and not only in the end.
 ALWAYS = (

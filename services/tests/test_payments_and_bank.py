@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from chassis.testing import as_service, event, eventually
-from tests.shop import DECLINED, GOOD, LATE
+from services.tests.shop import DECLINED, GOOD, LATE
 
 WELL = {"latency_ms": 0, "failure_rate": 0, "decline_rate": 0, "away": False, "answer_after_ms": 0}
 ENDS = {"CAPTURED", "DECLINED", "VOIDED", "REFUNDED"}

@@ -15,7 +15,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.generation import GenerationMode
 
 from chassis.testing import Neighbour, as_operator, as_service
-from tests.shop import APPS, Shop
+from services.tests.shop import APPS, Shop
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))  # of each operation, and sequences
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.shop import SERVICES
+from services.tests.shop import SERVICES
 
 ROOT = SERVICES.parent
 NEVER = {
