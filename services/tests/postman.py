@@ -1,4 +1,4 @@
-"""Carries the events of a `services.tests.shop.Shop`, as reliably or as badly as a test wants it, and does payments' work."""
+"""Carries the events of a `Shop`, as reliably or as badly as a test wants it, and does payments' work."""
 
 from dataclasses import dataclass
 
