@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from bench.combined import Combined
 from bench.system import eventually
-from chassis.broker_topology import EVENTS
+from chassis.broker_topology import EVENTS, dead_name
 from chassis.database import utc_now
 from chassis.engines import make_engine
 from chassis.outbox import deliveries
@@ -58,6 +58,17 @@ def rewrite(system: Combined, emitter: str, seq: int, event: dict[str, Any]) -> 
     """Mend what stands in an outbox."""
     with outbox_of(system, emitter) as connection:
         connection.execute(update(deliveries).where(deliveries.c.seq == seq).values(body=json.dumps(event)))
+
+
+def place_of(system: Combined, emitter: str, subscriber: str, seq: int) -> tuple[str, str]:
+    """Where a dead delivery is found: the service and what it is called there."""
+    return (emitter, str(seq)) if system.combination.events == "push" else (subscriber, f"{emitter}-{seq}")
+
+
+def throw_away_dead(system: Combined, subscriber: str) -> None:
+    """What is dead at the broker, as an operator does who knows that nobody needs it."""
+    with Connection(system.env["EVENTS_URL"]) as connection:
+        connection.default_channel.queue_purge(dead_name(subscriber))
 
 
 def deliver(system: Combined, emitter: str, subscriber: str, body: str) -> None:
