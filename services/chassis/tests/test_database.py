@@ -8,6 +8,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from chassis import database as chassis_database
+from chassis import engines
 from chassis.database import Database, UtcDateTime, utc_now
 from chassis.errors import Unavailable
 from chassis.testing_postgres import postgres_database
@@ -71,7 +72,7 @@ def test_many_writers_in_three_replicas_all_get_their_turn(tmp_path):
 
 
 def test_a_database_that_somebody_else_locks_is_a_503_and_then_works_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(chassis_database, "BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.2)  # how long SQLite itself waits for a lock
     app = toy_app(tmp_path)
     client = app.test_client()
     blocker = sqlite3.connect(tmp_path / "data" / "toy.db", isolation_level=None)

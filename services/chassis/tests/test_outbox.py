@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from sqlalchemy import select, update
 
-from chassis import database as chassis_database
+from chassis import engines
 from chassis.carrier import Outcome
 from chassis.database import utc_now
 from chassis.errors import Unavailable
@@ -272,7 +272,7 @@ def test_only_204_says_that_an_event_was_taken(ears, relaying):
 
 
 def test_outcomes_survive_a_database_that_refuses_them(tmp_path, make_app, monkeypatch):
-    monkeypatch.setattr(chassis_database, "BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.2)  # how long SQLite itself waits for a lock
     app = make_app()
     add(database_of(app), "apples")
     relay = relay_of(app)
