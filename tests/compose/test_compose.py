@@ -57,7 +57,7 @@ def until(what, within_s: float = PATIENCE_S):
 
 def test_all_containers_are_healthy_or_have_ended_well(system, record_property):
     record_property("seconds from built images to all healthy", round(system.took_s, 1))
-    states = {one["Name"]: one["State"] for one in system.inspect()}
+    states = {one["Name"]: one["State"] for one in system.began_with}
     assert len(states) > 20
     ended = {name for name, state in states.items() if state["Status"] == "exited" and state["ExitCode"] == 0}
     healthy = {name for name, state in states.items() if state.get("Health", {}).get("Status") == "healthy"}
