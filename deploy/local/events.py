@@ -19,20 +19,19 @@ def emitters(system: Runtime) -> list[str]:
 
 def outboxes(system: Runtime) -> dict[str, str]:
     """Service -> address of an instance, for each that has an outbox. Raises Refused when one is away."""
-    found = {}
-    for service in emitters(system):
-        with suppress(NotFound):
-            internal_once(system, service, "GET", "/internal/events", params={"limit": 1})
-            found[service] = instances(system, service)[0][1]
-    return found
+    return _answering(system, emitters(system), "/internal/events")
 
 
 def queues(system: Runtime) -> dict[str, str]:
     """Service -> address of an instance, for each that has a queue at a broker. Raises Refused when one is away."""
+    return _answering(system, subscribers(system), "/internal/queue")
+
+
+def _answering(system: Runtime, services: list[str], path: str) -> dict[str, str]:
     found = {}
-    for service in subscribers(system):
+    for service in services:
         with suppress(NotFound):
-            internal_once(system, service, "GET", "/internal/queue", params={"limit": 1})
+            internal_once(system, service, "GET", path, params={"limit": 1})
             found[service] = instances(system, service)[0][1]
     return found
 

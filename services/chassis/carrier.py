@@ -1,6 +1,6 @@
 """What carries a delivery from the relay to its subscriber: the one seam between the outbox and the network.
 
-There are two: `chassis.push` posts to an instance of the subscriber, `chassis.broker_carrier` publishes to RabbitMQ.
+There are two: `chassis.push` posts to an instance of the subscriber, `chassis.broker_publisher` publishes to RabbitMQ.
 """
 
 from collections.abc import Callable

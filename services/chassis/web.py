@@ -76,7 +76,8 @@ class StrictRequest(Request):
 
 def _why(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg[:1].lower()}{error.msg[1:]}, at line {error.lineno}, column {error.colno}"
+        what = error.msg[:1].lower() + error.msg[1:].removesuffix(" at")
+        return f"{what}, at line {error.lineno}, column {error.colno}"
     if isinstance(error, UnicodeDecodeError):
         return "it is no text in UTF-8"
     return "a number has too many digits" if "digits" in str(error) else str(error)  # else one of ours

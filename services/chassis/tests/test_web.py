@@ -97,6 +97,7 @@ def test_two_wrong_fields_are_named_in_one_answer(client):
     [
         (b'{"name": "vase",', "expecting property name enclosed in double quotes, at line 1, column 17"),
         (b"", "expecting value, at line 1, column 1"),
+        (b'{"name', "unterminated string starting, at line 1, column 2"),
         (b'{"name": NaN}', "NaN is not JSON"),
         (b'{"name": "\xff"}', "it is no text in UTF-8"),
         (b"[" * 100_000, "the JSON is nested too deep"),
