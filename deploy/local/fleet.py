@@ -29,6 +29,7 @@ class Service:
     database: bool
     prefix: str | None
     consumes: tuple[str, ...]
+    batches: tuple[str, ...]
 
     @property
     def command(self) -> list[str]:
@@ -52,11 +53,19 @@ class Fleet:
 
     def event_routes(self) -> dict[str, list[str]]:
         """Event type -> who subscribes to it: `consumes`, turned around."""
-        routes: dict[str, list[str]] = {}
-        for service in self.services.values():
-            for event_type in service.consumes:
-                routes.setdefault(event_type, []).append(service.name)
-        return routes
+        return _turned_around({service.name: service.consumes for service in self.services.values()})
+
+    def event_batches(self) -> dict[str, list[str]]:
+        """Event type -> which of its subscribers need not get it at once: `batches`, turned around."""
+        return _turned_around({service.name: service.batches for service in self.services.values()})
+
+
+def _turned_around(types: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for name, its in types.items():
+        for event_type in its:
+            names.setdefault(event_type, []).append(name)
+    return names
 
 
 def load_fleet(settings: Settings) -> Fleet:
@@ -78,6 +87,7 @@ def _service(entry: Mapping) -> Service:
         database=bool(entry.get("database", True)),
         prefix=entry.get("prefix"),
         consumes=tuple(entry.get("consumes", ())),
+        batches=tuple(entry.get("batches", ())),
     )
 
 
@@ -95,6 +105,7 @@ def environment(settings: Settings, fleet: Fleet, service: Service, base: Mappin
         "SOUK_SERVICE": service.name,
         "THREADS": base.get("THREADS", str(service.threads)) if not service.single else str(service.threads),
         "EVENT_ROUTES": json.dumps(fleet.event_routes()),
+        "EVENT_BATCHES": json.dumps(fleet.event_batches()),
         "SERVICE_KEY_FILE": str(home / "keys" / "service.keys"),
         "PASSWORDS_FILE": str(home / "passwords.json"),
         "FAULTS_ENABLED": base.get("FAULTS_ENABLED", "true"),

@@ -153,7 +153,11 @@ class BrokerCarrier:
     def takes(self, subscriber: str) -> bool:  # noqa: ARG002
         return self._publisher.ready
 
-    def give(self, delivery: Delivery) -> None:
+    def most(self, subscriber: str) -> int:  # noqa: ARG002
+        return 1  # several would share a fate, and there is nothing to gain
+
+    def give(self, batch: list[Delivery]) -> None:
+        (delivery,) = batch
         faults.point("outbox.claimed")
         properties = {"message_id": f"{self._service}-{delivery.seq}", "type": delivery.type}
         self._publisher.publish(
@@ -173,6 +177,7 @@ class BrokerCarrier:
     def _report(self, delivery: Delivery, error: str | None) -> None:
         if error is None:
             faults.point("outbox.sent")
-            self._done(delivery, Outcome(delivery, sent=True))
+            outcomes = [Outcome(delivery, sent=True)]
         else:
-            self._done(delivery, Outcome(delivery, error=error) if delivery.is_claimed else None)
+            outcomes = [Outcome(delivery, error=error)] if delivery.is_claimed else []
+        self._done(delivery.subscriber, outcomes)

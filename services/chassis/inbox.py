@@ -1,16 +1,17 @@
-"""Events in: `POST /events` takes CloudEvents, each of which has its effect once.
+"""Events in: `POST /events` takes CloudEvents, one or a batch of them, each of which has its effect once.
 
 The inbox remembers (source, id) in the transaction of the effect: the idempotent consumer (Richardson,
 "Microservices Patterns", chapter 3). A second delivery of the same event finds its row and does nothing, so
 "at least once" on the wire becomes "exactly once" in the database.
 """
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from apiflask import APIBlueprint
 from flask import Flask, current_app
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, ValidationError
 from sqlalchemy import Column, MetaData, String, Table
 
 from chassis import faults
@@ -20,6 +21,8 @@ from chassis.identity import requires_service
 from chassis.inserting import insert_new
 from chassis.openapi import answers, takes
 from chassis.settings import ChassisSettings
+from chassis.telemetry import log
+from chassis.trace import current_trace, parse_traceparent
 from chassis.web import note
 
 metadata = MetaData()
@@ -47,6 +50,14 @@ class Event(BaseModel):
     data: dict[str, Any]
 
 
+MOST_IN_A_BATCH = 100
+Batch = Annotated[list[Event], Field(min_length=1, max_length=MOST_IN_A_BATCH)]
+
+
+class Events(RootModel[Event | Batch]):
+    """One event, or a batch (CloudEvents 1.0, JSON format, section 4)."""
+
+
 Handlers = Mapping[str, Callable[[Event], None]]
 
 
@@ -63,13 +74,37 @@ events_routes = APIBlueprint("events", __name__)
 
 @events_routes.post("/events")
 @requires_service()
-@takes(Event)
+@takes(Events)
 @answers(None, 204, "it has had its effect")
-def receive(json_data: Event) -> tuple[str, int]:
-    """204 once the event's effect is committed, for a repeated delivery too; 422 for a type without a handler."""
-    note(type=json_data.type, subject=json_data.subject, source=json_data.source)
-    take(current_app.extensions["souk.handlers"], json_data)
+def receive(json_data: Events) -> tuple[str, int]:
+    """204 once each event's effect is committed, for a repeated delivery too; 422 for a type without a handler.
+
+    What is before the first event that is refused has had its effect; nothing behind it is looked at.
+    """
+    handlers, events = current_app.extensions["souk.handlers"], json_data.root
+    if isinstance(events, list):
+        for event in events:
+            _take_of_many(handlers, event)
+        note(events=len(events))
+    else:
+        note(**_names(events))
+        take(handlers, events)
     return "", 204
+
+
+def _take_of_many(handlers: Handlers, event: Event) -> None:
+    """As if it had come alone: with its own trace and its own line in the log."""
+    request_trace, began = current_trace.get(), time.perf_counter()
+    current_trace.set(parse_traceparent(event.traceparent or "") or request_trace)
+    try:
+        take(handlers, event)
+        log.info("event", ms=round((time.perf_counter() - began) * 1000, 1), **_names(event))
+    finally:
+        current_trace.set(request_trace)
+
+
+def _names(event: Event) -> dict[str, str]:
+    return {"type": event.type, "subject": event.subject, "source": event.source}
 
 
 def take(handlers: Handlers, event: Event) -> None:

@@ -126,7 +126,7 @@ def publish(transaction: Transaction, type_: str, subject: str, data: Mapping[st
     row |= {"state": "pending", "tries": 0}
     claimed, waiting = [], False
     for name in subscribers:
-        values = row | {"subscriber": name, "to": name, "about": subject, "until": outbox.claim_until(name, now)}
+        values = row | {"subscriber": name, "to": name, "about": subject, "until": outbox.claim_until(type_, name, now)}
         (written,) = _INSERT.rows(unit, values)
         if written["claimed_until"] is None:
             waiting = True

@@ -4,13 +4,14 @@ Every replica runs one. Most deliveries are claimed by the transaction that writ
 all others, and for what became of those under way, there are rounds: one short write transaction that records the
 outcomes and claims what is due. The sending happens outside any transaction. Only the oldest pending row of a
 (subject, subscriber) can be claimed, with an expiry, so two replicas do not send the same stream side by side, and
-the rows of a replica that died are free again after `CLAIM_S`.
+the rows of a replica that died are free again after `CLAIM_S`. What nobody waits for (EVENT_BATCHES) is not claimed at
+its birth: it waits for the next round, and goes to its subscriber in one request with all else that has come by then.
 """
 
 import queue
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -84,12 +85,11 @@ _FAILED = Prepared(
 class Relay:
     """Sends the outbox of one service. `wake()` makes it look at once; otherwise it looks every 500 ms."""
 
-    def __init__(
-        self, service: str, database: Database, carrier: Carrier, routes: dict[str, list[str]], max_tries: int
-    ) -> None:
-        self.service, self.database, self.carrier = service, database, carrier
-        self.routes, self.max_tries = routes, max_tries
-        self._subscribers = subscribers(routes)
+    def __init__(self, settings: ChassisSettings, database: Database, carrier: Carrier) -> None:
+        self.service, self.database, self.carrier = settings.service, database, carrier
+        self.routes, self._batches = settings.event_routes, settings.event_batches
+        self.max_tries = settings.event_max_tries
+        self._subscribers = subscribers(self.routes)
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self._in_flight: Counter[str] = Counter()
         self._in_flight_lock = threading.Lock()
@@ -108,16 +108,17 @@ class Relay:
         self._look_at = 0.0
         self._periodic.wake()
 
-    def claim_until(self, subscriber: str, now: datetime) -> datetime | None:
-        """When the claim ends under which a new delivery is written; None if it could not be sent at once."""
-        return now + CLAIM if self._can_send(subscriber) else None
+    def claim_until(self, type_: str, subscriber: str, now: datetime) -> datetime | None:
+        """When the claim ends under which a new delivery is written; None if it is not to be sent at once."""
+        waits = subscriber in self._batches.get(type_, ()) and self.carrier.most(subscriber) > 1
+        return None if waits or not self._can_send(subscriber) else now + CLAIM
 
     def committed(self, claimed: list[Delivery], waiting: bool) -> None:
         """What was published is in the database: send what is claimed. waiting: there is more, for a round."""
         faults.point("outbox.committed")
         self._submit(claimed)
         if waiting:
-            self._followers = True
+            self._followers, self._look_at = True, 0.0
 
     def stop(self) -> None:
         self._periodic.stop()
@@ -166,7 +167,7 @@ class Relay:
         now = self.database.now()
         claimed: list[Delivery] = []
         for name in ready:
-            places = max(0, self.carrier.at_once - self._in_flight[name])
+            places = max(0, self.carrier.at_once - self._in_flight[name]) * self.carrier.most(name)
             values = {"now": now, "until": now + CLAIM, "name": name, "places": places}
             claimed += [Delivery(**row) for row in _CLAIM.rows(connection, values)]
         return sorted(claimed, key=lambda delivery: delivery.seq)
@@ -174,21 +175,24 @@ class Relay:
     # --- sending
 
     def _submit(self, claimed: list[Delivery]) -> None:
+        by_subscriber: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in claimed:
-            with self._in_flight_lock:
-                self._in_flight[delivery.subscriber] += 1
-            self.carrier.give(delivery)
+            by_subscriber[delivery.subscriber].append(delivery)
+        for name, its in by_subscriber.items():
+            most = self.carrier.most(name)
+            for start in range(0, len(its), most):
+                with self._in_flight_lock:
+                    self._in_flight[name] += 1
+                self.carrier.give(its[start : start + most])
 
-    def _done(self, delivery: Delivery, outcome: Outcome | None) -> None:
-        """The carrier's answer. None: somebody else may send it, so there is nothing to record."""
+    def _done(self, subscriber: str, outcomes: list[Outcome]) -> None:
+        """The carrier's answer to a batch."""
         with self._in_flight_lock:
-            self._in_flight[delivery.subscriber] -= 1
-        if outcome is None:
-            return
-        self._outcomes.put(outcome)
-        label = "sent" if outcome.sent else "failed"
-        DELIVERIES.labels(self.service, delivery.subscriber, label).inc()
-        if self._backlog:
+            self._in_flight[subscriber] -= 1
+        for outcome in outcomes:
+            self._outcomes.put(outcome)
+            DELIVERIES.labels(self.service, subscriber, "sent" if outcome.sent else "failed").inc()
+        if outcomes and self._backlog:
             self._periodic.wake(within_s=RECORD_SOON_S)
 
     # --- recording
@@ -249,7 +253,7 @@ def use_outbox(app: Flask, settings: ChassisSettings, database: Database, calls:
         carrier = broker.carrier(app, settings)
     else:
         carrier = Push(calls, names)
-    relay = Relay(settings.service, database, carrier, settings.event_routes, settings.event_max_tries)
+    relay = Relay(settings, database, carrier)
     database.outbox = relay
     add_background(app, relay)
     app.register_blueprint(outbox_routes)

@@ -50,6 +50,7 @@ class ChassisSettings(BaseModel):
     balancing: dict[str, str] = {"*": "p2c"}
     events_url: str = ""
     event_routes: dict[str, list[str]] = {}
+    event_batches: dict[str, list[str]] = {}
     event_max_tries: int = Field(default=10, ge=1)
     service_key_file: Path | None = None
 

@@ -69,6 +69,14 @@ def test_a_service_handles_exactly_what_the_fleet_says_that_it_consumes(shop, na
     assert set(handlers) <= set(EVENTS)
 
 
+def test_what_comes_in_batches_is_consumed_and_nobody_on_the_way_to_confirmed_waits_for_it():
+    for name, entry in FLEET.items():
+        batches = set(entry.get("batches", ()))
+        assert batches <= set(entry.get("consumes", ()))
+        on_the_way = {"inventory": {"order.placed"}, "payments": {"payment.requested"}, "orders": batches}
+        assert not batches & on_the_way.get(name, set())
+
+
 @pytest.mark.parametrize(("consumer", "type_"), PAIRS)
 def test_a_consumer_takes_exactly_what_the_emitter_writes(shop, emitted, consumer, type_):
     event = emitted[type_] | {"id": str(uuid.uuid4())}

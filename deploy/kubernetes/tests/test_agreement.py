@@ -133,6 +133,7 @@ def test_every_variable_of_the_gateway_is_one_of_its_settings(objects, tmp_path)
 
 def test_events_go_where_the_fleet_says(objects, fleet):
     assert json.loads(told(objects)["EVENT_ROUTES"]) == fleet.event_routes()
+    assert json.loads(told(objects)["EVENT_BATCHES"]) == fleet.event_batches()
 
 
 PROBES = [("startup", "/healthz"), ("readiness", "/readyz"), ("liveness", "/healthz")]

@@ -46,6 +46,12 @@ def test_event_routes_are_the_subscriptions_turned_around(settings):
     assert load_fleet(settings).event_routes() == {"pear.eaten": ["apples", "pears"], "apple.eaten": ["pears"]}
 
 
+def test_event_batches_are_turned_around_too(settings):
+    fleet = load_fleet(settings)
+    assert fleet.event_batches() == {"apple.eaten": ["pears"]}
+    assert json.loads(environment(settings, fleet, fleet.get("apples"), {})["EVENT_BATCHES"]) == fleet.event_batches()
+
+
 def test_every_child_carries_the_marker_and_knows_its_files(settings):
     fleet = load_fleet(settings)
     env = environment(settings, fleet, fleet.get("apples"), {})

@@ -30,6 +30,11 @@ class Ears:
         self.neighbour: Neighbour | None = None  # by push
         self.app: Flask | None = None  # by the broker
 
+    def listen_to(self, body: dict[str, Any] | list[dict[str, Any]]) -> int:
+        """One event, or a batch: what is behind one that is refused goes unheard."""
+        statuses = map(self.listen, body if isinstance(body, list) else [body])
+        return next((status for status in statuses if status != 204), 204)
+
     def listen(self, body: dict[str, Any]) -> int:
         self.heard.append(body)
         return self.answer(body)
@@ -64,7 +69,7 @@ def ears_by(events_url: str, home: Path, **settings: Any) -> Iterator[Ears]:
             yield ears
         return
     ears.neighbour = Neighbour()
-    ears.neighbour.answers["POST", "/events"] = lambda body: (ears.listen(body), {})
+    ears.neighbour.answers["POST", "/events"] = lambda body: (ears.listen_to(body), {})
     yield ears
     ears.neighbour.close()
 

@@ -17,6 +17,7 @@ from chassis.carrier import Outcome
 from chassis.database import utc_now
 from chassis.errors import Unavailable
 from chassis.outbox import Delivery, deliveries, publish, withdraw
+from chassis.push import BATCH
 from chassis.testing import eventually, published
 from chassis.testing_rabbitmq import over_both_carriers
 from chassis.tests.ears import ears_by, running
@@ -262,6 +263,51 @@ def test_an_answer_of_a_stranger_on_the_subscribers_port_delivers_nothing(tmp_pa
         assert rows(app, "state", "tries") == [("pending", 0)]
     server.shutdown()
     server.server_close()
+
+
+def count_many(app, *names):
+    """In one transaction, so that all are there for the same round."""
+    with database_of(app).transaction() as session:
+        for name in names:
+            publish(session, "thing.counted", name, {"value": 1})
+
+
+def test_what_nobody_waits_for_goes_in_as_few_requests_as_there_are_batches(ears, relaying):
+    app = relaying(event_batches=ROUTES)
+    count_many(app, *(f"thing-{number}" for number in range(BATCH + 5)))
+    eventually(lambda: {state for (state,) in rows(app, "state")} == {"sent"})
+    sizes = [len(body) for _, _, _, body in ears.neighbour.requests]
+    assert sorted(sizes) == [5, BATCH]
+    assert {headers["Content-Type"] for _, _, headers, _ in ears.neighbour.requests} == {
+        "application/cloudevents-batch+json"
+    }
+    assert {event["subject"] for event in ears.heard} == {f"thing-{number}" for number in range(BATCH + 5)}
+
+
+def test_what_somebody_waits_for_goes_alone(ears, relaying):
+    app = relaying(event_batches={"other.thing": ["ears"], "thing.counted": ["eyes"]})
+    count_many(app, "apples", "pears")
+    eventually(lambda: {state for (state,) in rows(app, "state")} == {"sent"})
+    assert len(ears.neighbour.requests) == 2
+
+
+@over_both_carriers
+def test_one_refused_event_of_a_batch_is_dead_alone(ears, relaying):
+    ears.answer = lambda body: 422 if body["subject"] == "pears" else 204
+    app = relaying(event_batches=ROUTES)
+    count_many(app, "apples", "pears", "plums")
+    (dead,) = eventually(lambda: ears.dead(app), within_s=20)
+    assert (dead["subject"], dead["tries"]) == ("pears", 2)
+    eventually(lambda: {"apples", "plums"} <= {event["subject"] for event in ears.heard})
+    eventually(lambda: [state for (state,) in rows(app, "state")].count("sent") >= 2)
+
+
+def test_a_subscriber_that_knows_no_batches_gets_each_event_alone(ears, relaying):
+    ears.neighbour.answers["POST", "/events"] = lambda body: (422 if isinstance(body, list) else ears.listen(body), {})
+    app = relaying(event_batches=ROUTES)
+    count_many(app, "apples", "pears", "plums")
+    eventually(lambda: {state for (state,) in rows(app, "state")} == {"sent"})
+    assert sorted(event["subject"] for event in ears.heard) == ["apples", "pears", "plums"]
 
 
 def test_only_204_says_that_an_event_was_taken(ears, relaying):
