@@ -29,7 +29,7 @@ class Service:
     database: bool
     prefix: str | None
     consumes: tuple[str, ...]
-    batches: tuple[str, ...]
+    batches: tuple[str, ...] = ()
 
     @property
     def command(self) -> list[str]:

@@ -22,7 +22,7 @@ class Outcome:
 
 
 Done = Callable[[str, list[Outcome]], None]
-"""Whose batch it was, and what became of it. What is missing had waited until its claim was over: somebody else's now."""
+"""Whose batch it was, and what became of it. What is missing had waited until its claim was over, and is anybody's."""
 
 
 class Carrier(Protocol):

@@ -46,7 +46,10 @@ def index() -> Any:
 
 @orders.get("/orders/<uuid:order_id>")
 def show(order_id: UUID) -> Any:
-    return page("order.html", order=usecases.follow(neighbours(), access_token(), str(order_id)))
+    order = usecases.follow(neighbours(), access_token(), str(order_id))
+    # What was just ordered may still be in the cart for a moment; better no badge than one that counts it.
+    on_its_way = {} if order["final"] else {"cart": None}
+    return page("order.html", order=order, **on_its_way)
 
 
 @orders.get("/orders/<uuid:order_id>/news")

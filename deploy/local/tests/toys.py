@@ -160,6 +160,7 @@ consumes = ["pear.eaten"]
 name = "pears"
 database = false
 consumes = ["pear.eaten", "apple.eaten"]
+batches = ["apple.eaten"]
 """
 
 

@@ -180,6 +180,13 @@ def test_an_order_under_way_is_followed_by_a_script_and_without_one_by_reloading
     assert "Placed" in html and "to come" in html and "Cancel this order" in html
 
 
+def test_what_was_just_ordered_is_not_counted_in_the_cart_any_more(customer, market):
+    path = "GET", f"/api/orders/{ORDER_ID}"
+    for state, badge in (("PENDING", False), ("CONFIRMED", True)):
+        market.answers[path] = (200, order(state))
+        assert ('class="badge"' in customer.get(f"/orders/{ORDER_ID}").text) == badge
+
+
 @pytest.mark.parametrize(("state", "reason"), [("CONFIRMED", None), ("CANCELLED", "payment_declined")])
 def test_an_order_that_has_ended_is_not_followed(customer, market, state, reason):
     market.answers["GET", f"/api/orders/{ORDER_ID}"] = (200, order(state, reason))
