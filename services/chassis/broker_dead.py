@@ -16,7 +16,7 @@ from flask import Flask, current_app
 
 from chassis.broker_link import Channel, connect
 from chassis.broker_publisher import Publication, Publisher
-from chassis.broker_topology import dead_name, queue_name
+from chassis.broker_topology import dead_name, declare, queue_name
 from chassis.errors import NotFound, Unavailable
 from chassis.identity import requires_service
 from chassis.openapi import answers
@@ -92,7 +92,9 @@ class DeadLetters:
             try:
                 connection = connect(self._url)
                 try:
-                    yield connection.channel()
+                    channel = connection.channel()
+                    declare(channel, [self._service])  # whoever looks before the first consumer finds nothing waiting
+                    yield channel
                 finally:
                     connection.close()
             except (OSError, AMQPError) as error:

@@ -1,7 +1,7 @@
 """Events over HTTP: a delivery is a `POST /events` to a healthy instance of the subscriber. Needs no broker.
 
-Several in one request are a CloudEvents batch (CloudEvents 1.0, HTTP binding, section 3.3). A batch is delivered as a whole,
-or not at all. One event that is refused would then be everybody's fate, so after that each goes alone for a while.
+Several in one request are a CloudEvents batch (CloudEvents 1.0, HTTP binding, section 3.3). A batch is delivered as a
+whole, or not at all. One event that is refused would be everybody's fate, so after that each goes alone for a while.
 """
 
 import threading

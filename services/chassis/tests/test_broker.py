@@ -308,6 +308,12 @@ def test_the_queue_is_listed_in_pages_and_says_what_waits(tmp_path, broker_url):
     assert (waiting["state"], waiting["type"], waiting["subscriber"]) == ("pending", "2 events", "ears")
 
 
+def test_whoever_looks_before_the_first_consumer_finds_nothing_waiting(tmp_path, broker_url):
+    client = toy_app(tmp_path, events_url=broker_url).test_client()
+    answer = client.get("/internal/queue?state=dead", headers=as_service("toy", "souk"))
+    assert (answer.status_code, answer.json["items"]) == (200, [])
+
+
 def test_tries_are_counted_across_the_replicas_of_a_subscriber(tmp_path, broker_url):
     with (
         ears_by(broker_url, tmp_path / "one", event_max_tries=3) as one,
