@@ -105,6 +105,16 @@ class ComposePlace:
         with self._system.http() as session:
             return session.request(method, url, **({"timeout": 10.0} | options))
 
+    def left_out(self, address: str) -> Callable[[], bool | float]:
+        said = self.log_from_now("gateway")
+
+        def look() -> bool | float:
+            # An engine that is ending a container answers nothing else for up to a second. The gateway's own words
+            # bear the time at which it did what it says.
+            return f"{address} weight=" not in self.gateway_conf() and (logs.left_out_at(said(), address) or True)
+
+        return look
+
     def gateway_conf(self) -> str:
         return self._gateway_file("run/nginx/nginx.conf").decode()
 

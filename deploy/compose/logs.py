@@ -43,6 +43,16 @@ def since(engine: Engine, container: str, when: float) -> list[bytes]:
     return [text.partition(" ")[2].encode() for text in _texts(engine.log(container, follow=False, since=when))]
 
 
+def left_out_at(lines: Iterable[bytes], address: str) -> float | None:
+    """When nginx got the configuration without an instance that the gateway says it leaves out (seconds of the epoch)."""
+    out = False
+    for line in (parse(text.decode(errors="replace"), "gateway") for text in lines):
+        out = out or line.fields.get("target") == address
+        if out and line.fields.get("event") == "nginx reloads":
+            return datetime.fromisoformat(line.at).timestamp()
+    return None
+
+
 def tail(engine: Engine, container: str, lines: int = TAIL) -> str:
     """The readable end of a container's log, indented."""
     pieces = [_line(text, "").text for text in _texts(engine.log(container, follow=False, tail=lines))]

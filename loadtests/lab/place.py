@@ -74,6 +74,9 @@ class Place(Protocol):
     def ask(self, method: str, url: str, **options: Any) -> "requests.Response":
         """A request to any instance's address. Raises requests.RequestException."""
 
+    def left_out(self, address: str) -> Callable[[], bool | float]:
+        """Whether nginx, by its configuration, sends nothing to this address; or since when (seconds of the epoch)."""
+
     def gateway_conf(self) -> str:
         """The configuration with which nginx runs. Raises OSError while it cannot be read."""
 

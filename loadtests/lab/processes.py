@@ -76,6 +76,9 @@ class Processes:
     def ask(self, method: str, url: str, **options: Any) -> requests.Response:
         return ask(method, url, **options)
 
+    def left_out(self, address: str) -> Callable[[], bool]:
+        return lambda: f"{address} weight=" not in self.gateway_conf()
+
     def gateway_conf(self) -> str:
         return (self.home / "run" / "nginx" / "nginx.conf").read_text()
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from loadtests.lab.system import System
 
 PERIOD_S = 0.02
-Look = Callable[[], bool]
+Look = Callable[[], bool | float]
+"""Whether it is so; or, where that can be known only late, since when: seconds of the epoch."""
 
 
 class Watch:
@@ -54,8 +55,9 @@ class Watch:
     def _watch(self) -> None:
         while not self._over.wait(self._period_s):
             try:
-                if self._look():
-                    self.seen_s = self._arm.now_s
+                if found := self._look():
+                    late_s = 0.0 if found is True else time.time() - found
+                    self.seen_s = self._arm.now_s - late_s
                     return
             except (OSError, ValueError, KeyError):
                 continue  # what is looked at may be away just now, or half written
@@ -67,8 +69,7 @@ class Watch:
 def left_out(system: "System", instance: str) -> Look:
     """Whether the gateway sends no request to this instance, by the configuration that nginx runs with."""
     _, host, port = instance.rsplit("-", 2)
-    address = f"{host}:{port} weight="
-    return lambda: address not in system.place.gateway_conf()
+    return system.place.left_out(f"{host}:{port}")
 
 
 def all_listed(system: "System", service: str, count: int, without: str = "") -> Look:
@@ -97,7 +98,7 @@ def again(look: Look) -> Look:
 
     def found() -> bool:
         nonlocal was_not
-        holds = look()
+        holds = bool(look())
         was_not = was_not or not holds
         return holds and was_not
 

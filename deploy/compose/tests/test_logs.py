@@ -85,3 +85,15 @@ def test_following_hears_containers_that_appear_and_outlives_those_that_go(monke
     lines = logs.following(engine, containers)
     assert [next(lines).fields["event"] for _ in range(2)] == ["one", "two"]
     lines.close()
+
+
+def test_an_instance_is_left_out_when_nginx_has_the_configuration_that_follows():
+    def line(second, event, **fields):
+        return json.dumps({"event": event, "timestamp": f"2030-01-01T00:00:{second:02d}+00:00", **fields}).encode()
+
+    out, other = "an instance is left out for a while", "10.0.0.3:8000"
+    lines = [line(1, "nginx reloads"), line(2, out, target="10.0.0.2:8000"), b"no json", line(3, "nginx reloads")]
+    new_year = 1893456000
+    assert logs.left_out_at(lines, "10.0.0.2:8000") == new_year + 3
+    assert logs.left_out_at(lines[:3], "10.0.0.2:8000") is None
+    assert logs.left_out_at(lines, other) is None

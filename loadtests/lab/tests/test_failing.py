@@ -62,6 +62,14 @@ def test_what_is_seen_first_becomes_an_event_of_its_own_moment():
     assert watch.after(1.0) == 2.0
 
 
+def test_what_is_seen_late_becomes_an_event_of_the_moment_at_which_it_happened(monkeypatch):
+    monkeypatch.setattr("loadtests.lab.watching.time", SimpleNamespace(time=lambda: 1000.0))
+    arm = Arm(now_s=3.0)
+    with Watch(arm, lambda: 999.25, "it is there", period_s=0.001) as watch:
+        threading.Event().wait(0.1)
+    assert watch.after(0.0) == 2.25
+
+
 def test_scaling_takes_as_long_as_replicas_need_and_not_as_the_system_that_had_to_start_first(monkeypatch):
     now = [0.0]
 
