@@ -44,7 +44,7 @@ def since(engine: Engine, container: str, when: float) -> list[bytes]:
 
 
 def left_out_at(lines: Iterable[bytes], address: str) -> float | None:
-    """When nginx got the configuration without an instance that the gateway says it leaves out (seconds of the epoch)."""
+    """When nginx got a configuration without this instance, by what the gateway has logged (seconds of the epoch)."""
     out = False
     for line in (parse(text.decode(errors="replace"), "gateway") for text in lines):
         out = out or line.fields.get("target") == address

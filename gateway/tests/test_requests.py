@@ -124,13 +124,14 @@ def test_a_malformed_trace_is_replaced_with_its_state(shop, bad):
 
 def test_what_a_client_claims_about_the_way_is_not_believed(shop):
     claims = {
-        "X-Request-Timeout-Ms": "999999", "X-Request-Start": "1", "X-Forwarded-For": "6.6.6.6",
+        "X-Request-Timeout-Ms": "999999", "X-Request-Start": "1", "X-Request-Wait-Ms": "999999",
+        "X-Forwarded-For": "6.6.6.6",
         "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "X-Forwarded-Prefix": "/evil", "Forwarded": "for=6",
         "X-Real-IP": "6.6.6.6", "Proxy": "http://evil", "X-HTTP-Method-Override": "DELETE", "X-Served-By": "me",
         "SCRIPT_NAME": "/evil", "X-Forwarded-Ssl": "on", "Host": "shop.example:81",
     }  # fmt: skip
     sent = shop.ask("/api/orders", headers=claims).json["headers"]
-    assert sent["x-request-timeout-ms"] == "10000"
+    assert sent["x-request-timeout-ms"] == sent["x-request-wait-ms"] == "10000"
     assert float(sent["x-request-start"]) > 1_000_000_000
     assert (sent["x-forwarded-for"], sent["x-real-ip"]) == ("127.0.0.1", "127.0.0.1")
     assert (sent["x-forwarded-proto"], sent["x-forwarded-host"]) == ("http", sent["host"])

@@ -65,6 +65,7 @@ def test_a_hung_instance_costs_no_request(upstream, released, shop, method, path
     for number in range(9):
         assert door.ask(f"/api/shop{path}", method, headers, b"%d" % number).status == 200
     assert {seen.headers["x-request-timeout-ms"] for seen in stuck.seen} == {str(TRY_MS + 50)}
+    assert {seen.headers["x-request-wait-ms"] for seen in stuck.seen} == {str(2 * TRY_MS + 50)}, "for all tries"
     assert {seen.method for seen in stuck.seen} == {method}
 
 

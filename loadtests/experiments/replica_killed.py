@@ -8,7 +8,7 @@ from loadtests.lab.watching import Watch, back, left_out
 
 RATE, MIX, REPLICAS = 120.0, {"page": 11, "order": 1}, 3
 READS = 110.0  # a second, of these
-ATTEMPTS = 3  # in a row, gateway/README.md
+ATTEMPTS, TRY_S = 3, 0.7  # in a row, gateway/README.md; `try_ms` of a route, gateway/fleet.py
 LOOK_S, CHECK_S = 0.1, 0.1  # how often the gateway judges; how long nginx checks a configuration
 ARM = "one of three is killed"
 
@@ -24,18 +24,21 @@ class ReplicaKilled(Experiment):
     def predict(self, lab: Lab) -> None:
         replicas(lab, catalog=REPLICAS - 1)
         start_s = replicas(lab, catalog=REPLICAS)
+        # Where a dead one refuses nothing, an attempt that finds it fails by the end of its try.
+        try_s = 0.0 if lab.system.place.dead_refuse else TRY_S
         self.failed = lab.predict(
             "failed requests", 0, "requests", formula="refused at one replica, answered by another",
             tex=r"F = \lambda\, p^{2} = 0", source="Site Reliability Engineering, 2016, chapter 22; gateway/README.md",
             p=(0, "share of replicas that are down, once one is avoided"),
         )  # fmt: skip
         self.noticed = lab.predict(
-            "the gateway leaves it out within", arrivals_s(ATTEMPTS, REPLICAS, READS) + LOOK_S + CHECK_S, "s",
-            formula="99 % of the Erlang time of the k n-th read, one look and one check of the configuration",
-            tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + t_\ell + t_c",
+            "the gateway leaves it out within",
+            arrivals_s(ATTEMPTS, REPLICAS, READS) + try_s + LOOK_S + CHECK_S, "s",
+            formula="99 % of the Erlang time of the k n-th read, its try, one look and one check of the configuration",
+            tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + t_{try} + t_\ell + t_c",
             source="Kleinrock, Queueing Systems I, 1975, section 2.4; gateway/outliers.py",
-            k=(ATTEMPTS, "attempts"), n=(REPLICAS, "replicas"), rate=(READS, "1/s"), look=(LOOK_S, "s"),
-            check=(CHECK_S, "s"),
+            k=(ATTEMPTS, "attempts"), n=(REPLICAS, "replicas"), rate=(READS, "1/s"), try_s=(try_s, "s"),
+            look=(LOOK_S, "s"), check=(CHECK_S, "s"),
         )  # fmt: skip
         self.whole = lab.predict(
             "three replicas again after", start_s, "s", formula="as long as starting one took before the run",

@@ -146,7 +146,8 @@ class _Around:
             raise NotFound("there is nothing here")
         if budget_ms <= 0:
             raise DeadlinePassed("the time for this request was over before it was begun")
-        _shed_if_queued_too_long(settings, budget_ms, _number_in(environ, "HTTP_X_REQUEST_START", float, None))
+        waited_for_ms = _number_in(environ, "HTTP_X_REQUEST_WAIT_MS", int, budget_ms)
+        _shed_if_queued_too_long(settings, waited_for_ms, _number_in(environ, "HTTP_X_REQUEST_START", float, None))
         if asked.method in WITH_BODY and _has_body(asked):
             _check_body_type(asked, self._extensions["souk.body_types"])
 
@@ -195,16 +196,17 @@ def _has_body(asked: Request) -> bool:
     return bool(asked.content_length) or "Transfer-Encoding" in asked.headers
 
 
-def _shed_if_queued_too_long(settings: ChassisSettings, budget_ms: float, started: float | None) -> None:
+def _shed_if_queued_too_long(settings: ChassisSettings, waited_for_ms: float, started: float | None) -> None:
     """Answering a request whose client has given up helps nobody; those behind it need the time.
 
     The queue of this process is measured here. `started`, of `X-Request-Start`, is the gateway's wall clock in seconds.
     It counts what was lost before, also a first attempt on an instance that hung; so it sheds only what the gateway
-    itself no longer waits for.
+    itself no longer waits for: `waited_for_ms`, of `X-Request-Wait-Ms`, is for all its attempts together, while the
+    budget is this one's.
     """
     if not settings.shed_after_ms:
         return
-    given_up = started is not None and _gateway_age.of(started) * 1000 > budget_ms
+    given_up = started is not None and _gateway_age.of(started) * 1000 > waited_for_ms
     if given_up or waited_s() * 1000 > settings.shed_after_ms:
         SHED_REQUESTS.labels(settings.service).inc()
         raise Unavailable("too many requests are waiting; try again later", retry_after=1)

@@ -186,6 +186,14 @@ def test_a_request_that_queued_too_long_is_shed_whatever_the_gateways_clock_says
         assert answer.status_code == status, age_s
 
 
+def test_a_second_attempt_is_not_shed_for_what_the_first_one_has_lost(client, monkeypatch):
+    monkeypatch.setattr(web, "_gateway_age", Age())
+    short = {"X-Request-Timeout-Ms": "750"}
+    for age_s, waits, status in ((0, {}, 200), (0.9, {}, 503), (0.9, {"X-Request-Wait-Ms": "60000"}, 200)):
+        headers = {"X-Request-Start": str(time.time() - age_s), **short, **waits}
+        assert client.get("/things", headers=headers).status_code == status
+
+
 def test_a_service_that_sheds_nothing_answers_however_long_a_request_queued(monkeypatch):
     monkeypatch.setattr(web, "_gateway_age", Age())
     client = create_app(Settings(shed_after_ms=0)).test_client()
