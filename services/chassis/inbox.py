@@ -98,7 +98,8 @@ def _take_of_many(handlers: Handlers, event: Event) -> None:
     current_trace.set(parse_traceparent(event.traceparent or "") or request_trace)
     try:
         take(handlers, event)
-        log.info("event", ms=round((time.perf_counter() - began) * 1000, 1), **_names(event))
+        ms, instance = round((time.perf_counter() - began) * 1000, 1), current_app.extensions["souk.instance"]
+        log.info("event", ms=ms, instance=instance, **_names(event))
     finally:
         current_trace.set(request_trace)
 
