@@ -13,7 +13,8 @@ import psutil
 from loadtests.lab.monitor import Monitor
 
 BURN = """
-import time
+import sys, time
+sys.stdin.readline()
 began = time.process_time()
 while time.process_time() - began < 0.3:
     pass
@@ -24,16 +25,18 @@ time.sleep(600)
 
 @contextmanager
 def process(home=None, service=None):
-    """A process that has used 0.3 s of CPU time and sleeps."""
+    """A process that waits for a line, uses 0.3 s of CPU time, says so and sleeps."""
     marks = {"SOUK_FLEET": str(home)} if home else {}
     marks |= {"SOUK_SERVICE": service} if service else {}
     command = [sys.executable, "-c", BURN]
-    child = subprocess.Popen(command, env=os.environ | marks, stdout=subprocess.PIPE, start_new_session=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    child = subprocess.Popen(command, env=os.environ | marks, start_new_session=True, text=True, **pipes)
     try:
         yield child
     finally:
         child.kill()
         child.wait()
+        child.stdin.close()
         child.stdout.close()
 
 
@@ -45,8 +48,10 @@ def used(rows, subject):
 
 
 def looks_until(monitor, children):
-    """Look, let the children do their work, look again, twice."""
+    """Look, let the children do their work, look again: none of it is done before the first look."""
     monitor._look()
+    for child in children:
+        print(file=child.stdin, flush=True)
     for child in children:
         child.stdout.readline()
     time.sleep(0.01)
