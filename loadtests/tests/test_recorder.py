@@ -120,16 +120,16 @@ for number in range(2_000):
     fire(number)
 gc.collect()
 tracemalloc.start()
-for number in range(200_000):
+for number in range(100_000):
     fire(number)
 gc.collect()
 print(tracemalloc.get_traced_memory()[0])
 """
 
 
-def test_locusts_own_statistics_keep_nothing_of_as_many_either():
+def test_locusts_own_statistics_keep_nothing_of_half_as_many_either():
     done = subprocess.run([sys.executable, "-c", FIRED], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     # Locust keeps about twenty copies of its table of response times, one of each of the last seconds: some 250,000
     # bytes on a slow machine, and never more. Whatever was kept of each request, or of each error, is above this limit.
-    assert int(done.stdout) < 1_000_000, f"{done.stdout} bytes are kept"
+    assert int(done.stdout) < 600_000, f"{done.stdout} bytes are kept"

@@ -33,4 +33,4 @@ def test_the_last_ten_pieces_are_sold_exactly_once(replicas, operator) -> None:
         for line in replicas.logs("inventory")
         if line.get("path") == "/events" or line["event"] == "event"
     }
-    assert len(working) == 3, "all three replicas took part"
+    assert working >= set(replicas.registered("inventory")), "all three replicas took part"

@@ -12,7 +12,7 @@ import pytest
 from bench.combined import Combined, combined
 from bench.load import OpenLoad
 from bench.system import System
-from bench.verdicts import describe, fails, nothing_is_lost
+from bench.verdicts import all_orders, describe, fails, nothing_is_lost
 from chassis.testing_dimensions import PAIRWISE
 
 pytestmark = [pytest.mark.system, pytest.mark.faults, pytest.mark.timeout(400)]
@@ -85,6 +85,7 @@ def judge(system: Combined, service: str, fault: Fault, seed: int, p99_of: Calla
 def test_a_replica_of_each_service_dies_and_two_hang_and_no_request_fails(system: Combined) -> None:
     """The short form: what happens is all in one load, and how fast it was is not judged."""
     whole_again(system)
+    before = all_orders(system.operator())
     with OpenLoad(system, 15, MIX) as load:
         for service in MORTAL:
             load.during(lambda service=service: killed(system, service), 0.5)
@@ -94,7 +95,9 @@ def test_a_replica_of_each_service_dies_and_two_hang_and_no_request_fails(system
         load.span(5)
     print(describe("each service", load.samples))
     assert not fails(load.samples)
-    nothing_is_lost(system, load.samples)
+    ends = nothing_is_lost(system, load.samples)
+    # A key that was repeated because its answer was lost has made no second order.
+    assert set(all_orders(system.operator())) - set(before) == set(ends)
 
 
 def bounds(system: Combined, fault: Fault, judge_latency: bool) -> Callable[[str], float | None]:

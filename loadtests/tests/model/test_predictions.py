@@ -10,6 +10,7 @@ from loadtests.model.zones import lose_a_zone
 from loadtests.tests.model.shops import MIX, SHOP
 
 
+@pytest.mark.thorough
 def test_a_cell_says_the_same_as_the_whole_of_which_it_is_a_part():
     layout = spread_out(SHOP, 120, MIX, cell=30)
     assert layout.cells == 4
@@ -34,6 +35,7 @@ def test_ten_a_hundred_and_a_thousand_replicas_serve_what_they_can_carry():
     assert thousand.mean_s < 1.2 * ten.mean_s
 
 
+@pytest.mark.thorough
 def test_a_database_that_takes_one_write_at_a_time_ends_the_growth():
     locked = replace(SHOP, locks_s={"orders": 0.002})
     hundred = scale_out(locked, {"order": 1}, (100,), busy=0.6)[0]

@@ -17,6 +17,11 @@ from loadtests.tests.model.test_queues import crommelin
 RUNS = 10
 
 
+def more(*values):
+    """Further values that only `make test-all` takes."""
+    return [pytest.param(*each, marks=pytest.mark.thorough) for each in values]
+
+
 def held(expected, calibration, layout, rate, requests, step="page"):
     """The 99 % interval (Student's t) of the means of ten independent runs contains what the formula says."""
     seconds = requests / RUNS / rate
@@ -29,7 +34,7 @@ def held(expected, calibration, layout, rate, requests, step="page"):
     return runs
 
 
-@pytest.mark.parametrize("utilization", [0.3, 0.7, 0.8])
+@pytest.mark.parametrize("utilization", [*more((0.3,), (0.7,)), 0.8])
 def test_one_server_with_exponential_work_is_mm1(utilization):
     rate = 100 * utilization
     runs = held(queues.mm1(rate, 0.01).response_s, station(0.01, cv=1), servers(1), rate, 80_000)
@@ -37,13 +42,13 @@ def test_one_server_with_exponential_work_is_mm1(utilization):
     assert p90 == pytest.approx(percentiles.response_percentile_s(0.9, rate, 0.01, 1), rel=0.1)
 
 
-@pytest.mark.parametrize(("count", "utilization"), [(2, 0.6), (4, 0.8), (16, 0.9)])
+@pytest.mark.parametrize(("count", "utilization"), [*more((2, 0.6), (16, 0.9)), (4, 0.8)])
 def test_several_servers_with_one_line_are_mmc(count, utilization):
     rate = count * 20 * utilization
     held(queues.mmc(rate, 0.05, count).response_s, station(0.05, cv=1), servers(count), rate, 50_000)
 
 
-@pytest.mark.parametrize("cv", [0, 0.5, 2])
+@pytest.mark.parametrize("cv", [*more((0,), (0.5,)), 2])
 def test_other_work_is_pollaczek_and_khinchine(cv):
     held(queues.mg1(70, 0.01, cv).response_s, station(0.01, cv), servers(1), 70, 60_000)
 
@@ -57,7 +62,7 @@ def test_threads_that_wait_for_a_bank_are_md_c():
     assert queues.mgc(34, 0.2, 8, cv=0).response_s == pytest.approx(exact, rel=0.01)
 
 
-@pytest.mark.parametrize("cv", [0.5, 2])
+@pytest.mark.parametrize("cv", [*more((0.5,)), 2])
 def test_many_processes_on_one_core_share_it_whatever_the_work_is_like(cv):
     held(queues.processor_sharing_s(70, 0.01), station(0.01, cv), servers(1, replicas=400, cores=1), 70, 50_000)
 
