@@ -28,6 +28,9 @@ def run(
     seed: Annotated[int, Option("--seed", min=0, help="The same seed makes the same load.")] = 1,
     target: Annotated[str | None, Option("--target", metavar="URL", help="A shop that runs already.")] = None,
     results: Annotated[Path | None, Option("--results", metavar="DIR", help="loadtests/results, if not given.")] = None,
+    pace: Annotated[
+        float, Option("--pace", min=0.2, max=5, help="Share of the usual rates that is offered: for a slow machine.")
+    ] = 1.0,
     runtime: Where = LOCAL,
 ) -> None:
     """Run an experiment on a system of its own. Exit 0: pass, 1: fail, 2: bad input, 3: inconclusive."""
@@ -36,9 +39,8 @@ def run(
     if every == (name is not None):
         echo("souk: give the name of one experiment, or --all", err=True)
         raise typer.Exit(2)
-    raise typer.Exit(
-        story.run(name, quick=quick, repeat=repeat, seed=seed, target=target, results=results, runtime=runtime)
-    )
+    options = {"quick": quick, "repeat": repeat, "seed": seed, "target": target, "results": results, "pace": pace}
+    raise typer.Exit(story.run(name, runtime=runtime, **options))
 
 
 @experiments.command("publish")

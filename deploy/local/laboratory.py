@@ -35,10 +35,10 @@ def show_list() -> None:
 
 def run(
     name: str | None, *, quick: bool, repeat: int | None, seed: int, target: str | None, results: Path | None,
-    runtime: Kind = Kind.LOCAL,
+    pace: float, runtime: Kind = Kind.LOCAL,
 ) -> int:  # fmt: skip
     """One experiment, or all without a name. Returns the exit code: the worst of all."""
-    options = Options(quick, repeat, seed, target, (results or RESULTS).resolve())
+    options = Options(quick, repeat, seed, target, (results or RESULTS).resolve(), pace)
     console, said = Console(), _quiet
     try:
         chosen = [experiments.load(name)] if name is not None else experiments.every()

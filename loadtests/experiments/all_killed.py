@@ -13,6 +13,7 @@ ARM = "power cut"
 
 class AllKilled(Experiment):
     number = 16
+    paced = True
     title = "Everything is killed at once"
     question = "All processes die in the middle of orders: when does the shop serve again, and is any order lost?"
     audited = True
@@ -29,13 +30,13 @@ class AllKilled(Experiment):
             t_s=(start_s, "s"),
         )  # fmt: skip
         self.failed = lab.predict(
-            "failed requests", RATE * start_s, "requests", formula="rate * t_s", tex=r"F = \lambda\,t_s",
-            source="nobody answers meanwhile", rate=(RATE, "1/s"), t_s=(start_s, "s"),
+            "failed requests", lab.rate(RATE) * start_s, "requests", formula="rate * t_s", tex=r"F = \lambda\,t_s",
+            source="nobody answers meanwhile", rate=(lab.rate(RATE), "1/s"), t_s=(start_s, "s"),
         )  # fmt: skip
 
     def run(self, lab: Lab) -> None:
         system = lab.system
-        with lab.arm(ARM, Open(RATE, MIX)) as arm:
+        with lab.arm(ARM, Open(lab.rate(RATE), MIX)) as arm:
             arm.wait(lab.seconds(30, 8))
             rows = system.instances()
             with arm.fault("every process is killed, and the system started again"):

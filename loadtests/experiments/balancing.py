@@ -22,6 +22,7 @@ LEAST = "an idle replica gets one of n arrivals, a busy one none: one request in
 
 class Balancing(Experiment):
     number = 5
+    paced = True
     title = "How requests are spread over replicas, equal and with a slow one"
     question = "Does each strategy spread requests over equal replicas as it says, and what does it send to a slow one?"
     needs = frozenset({INSTANCES})
@@ -34,7 +35,7 @@ class Balancing(Experiment):
         self.shares = {name: self._predict_share(lab, name) for name in self.chosen}
 
     def _predict_share(self, lab: Lab, name: str) -> Prediction:
-        strategy = name.split()[1]
+        strategy, rate = name.split()[1], lab.rate(RATE)
         slow_s, common = SLOWER_MS / 1000, {"n": (REPLICAS, "replicas")}
         about = f"share of the slow replica, {name}"
         if strategy in BLIND:
@@ -42,13 +43,13 @@ class Balancing(Experiment):
             return lab.predict(about, 1 / REPLICAS, "", formula=formula, tex=tex, source=source, **common)
         if strategy == "p2c":
             return lab.predict(
-                about, 1 / (RATE * FADES_S), "", formula="p = 1 / (rate t)", tex=r"p = \frac{1}{\lambda t}",
+                about, 1 / (rate * FADES_S), "", formula="p = 1 / (rate t)", tex=r"p = \frac{1}{\lambda t}",
                 source="one request tells that it is slow, and after t seconds that is forgotten",
-                rate=(RATE, "1/s"), t=(FADES_S, "s"),
+                rate=(rate, "1/s"), t=(FADES_S, "s"),
             )  # fmt: skip
         return lab.predict(
-            about, 1 / (RATE * slow_s + REPLICAS), "", formula="p = 1 / (rate d + n)",
-            tex=r"p = \frac{1}{\lambda d + n}", source=LEAST, rate=(RATE, "1/s"), d=(slow_s, "s"), **common,
+            about, 1 / (rate * slow_s + REPLICAS), "", formula="p = 1 / (rate d + n)",
+            tex=r"p = \frac{1}{\lambda d + n}", source=LEAST, rate=(rate, "1/s"), d=(slow_s, "s"), **common,
         )  # fmt: skip
 
     def run(self, lab: Lab) -> None:
@@ -66,10 +67,12 @@ class Balancing(Experiment):
         who, strategy = name.split()
         if who == "gateway":
             lab.system.balance("catalog", strategy)
+        rate = lab.rate(RATE)
         load = (
-            Open(RATE, {"fresh_product": 1}) if who == "gateway" else Open(RATE, {"direct_product": 1}, direct=strategy)
+            Open(rate, {"fresh_product": 1}) if who == "gateway" else Open(rate, {"direct_product": 1}, direct=strategy)
         )
-        return lab.measure(f"{name}, {condition}", load, lab.seconds(20, 2.5), warm_up_s=0.5)
+        # As many requests at any pace: of fewer, chance would make other shares.
+        return lab.measure(f"{name}, {condition}", load, lab.seconds(20, 2.5) / lab.pace, warm_up_s=0.5)
 
     def judge(self, lab: Lab) -> None:
         for name in self.chosen:

@@ -8,8 +8,7 @@ from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
 from loadtests.lab.watching import Watch, counted
 
-READS, CHARGES = 75.0, 25.0  # a second
-RATE, MIX = READS + CHARGES, {"payment": READS, "charge": CHARGES}
+READS, CHARGES = 75.0, 25.0  # a second; so many charges at any pace, for they have to need more threads than there are
 THREADS, TIMEOUT_S = 8, 1.0  # of payments: fleet.toml, BANK_TIMEOUT_MS
 PLACES, SHED_S = 16, 2.5  # how many reads the gateway sends at once; SHED_AFTER_MS
 FAILS, RESET_S = 20, 2.0  # BREAKER_FAILS; how long an open breaker waits, services/chassis/resilience.py
@@ -19,6 +18,7 @@ OFF, ON = "no breaker", "breaker"
 
 class BankAway(Experiment):
     number = 13
+    paced = True
     title = "The bank is away"
     question = "The bank hangs: what happens to reads of payments, which need no bank, without and with a breaker?"
     needs = frozenset({INSTANCES})
@@ -53,7 +53,9 @@ class BankAway(Experiment):
         def opened() -> bool:
             return counted(lab.system, "payments", OPEN) > 0
 
-        with lab.arm(name, Open(RATE, MIX)) as arm:
+        reads = lab.rate(READS)
+        load = Open(reads + CHARGES, {"payment": reads, "charge": CHARGES})
+        with lab.arm(name, load) as arm:
             arm.wait(lab.seconds(30, 9))
             with (
                 arm.fault("the bank stands still"),
@@ -69,7 +71,11 @@ class BankAway(Experiment):
         at_most(lab, self.reads, late[OFF])
         at_most(lab, self.opened, self.found[ON].fault.detection_s)
         lab.require(
-            f"reads answered a second, {ON}", late[ON], at_least=0.95 * READS, unit="1/s", why="once it is open"
+            f"reads answered a second, {ON}",
+            late[ON],
+            at_least=0.95 * lab.rate(READS),
+            unit="1/s",
+            why="once it is open",
         )
         for name, found in self.found.items():
             lab.require(

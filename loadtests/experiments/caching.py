@@ -17,26 +17,28 @@ JUNG = "Jung, Berger and Balakrishnan, Modeling TTL-Based Internet Caches, INFOC
 
 class Caching(Experiment):
     number = 6
+    paced = True
     title = "The gateway's cache off, on, and cold"
     question = "Does the hit rate follow from the rate and the time to live, and the saved work from the hit rate?"
 
     def predict(self, lab: Lab) -> None:
         """What one miss and one hit take; the rest follows from how often each product is asked for."""
+        every = lab.rate(RATE)
         self.idle = lab.watch("idle", lab.seconds(15, 3))
-        lab.measure("cold: nobody asked before", Open(RATE, {"fresh_product": 1}), lab.seconds(30, 6))
-        lab.measure("warm: one product", Open(RATE, {"product": 1}, skus=1), lab.seconds(30, 6))
+        lab.measure("cold: nobody asked before", Open(every, {"fresh_product": 1}), lab.seconds(30, 6))
+        lab.measure("warm: one product", Open(every, {"product": 1}, skus=1), lab.seconds(30, 6))
         self.cold, self.warm = lab.measured[-2:]
-        rate = ttl_hit_rate_of_all(RATE, [1 / PRODUCTS] * PRODUCTS, LIVES_S)
-        one = RATE / PRODUCTS
+        rate = ttl_hit_rate_of_all(every, [1 / PRODUCTS] * PRODUCTS, LIVES_S)
+        one = every / PRODUCTS
         self.hit_rate = lab.predict(
             "hit rate", rate, "", formula="h = l T / (1 + l T) for each product",
             tex=r"h = \frac{\lambda T}{1 + \lambda T}", source=JUNG, l=(one, "1/s"), T=(LIVES_S, "s"),
         )  # fmt: skip
         demand = self.cold.demand_ms(CATALOG, self.idle)
         self.cores = lab.predict(
-            "CPU of catalog with the cache on", self.idle.cores(CATALOG) + RATE * (1 - rate) * demand / 1000, "cores",
+            "CPU of catalog with the cache on", self.idle.cores(CATALOG) + every * (1 - rate) * demand / 1000, "cores",
             formula="U = U_idle + L (1 - h) D", tex=r"U = U_0 + \Lambda (1 - h) D", source="utilisation law",
-            U_idle=(self.idle.cores(CATALOG), "cores"), L=(RATE, "1/s"), h=(rate, ""), D=(demand, "ms"),
+            U_idle=(self.idle.cores(CATALOG), "cores"), L=(every, "1/s"), h=(rate, ""), D=(demand, "ms"),
         )  # fmt: skip
         hit_ms, miss_ms = self.warm.mean_ms(), self.cold.mean_ms() - self.warm.mean_ms()
         self.mean = lab.predict(
@@ -47,7 +49,7 @@ class Caching(Experiment):
         )  # fmt: skip
 
     def run(self, lab: Lab) -> None:
-        load = Open(RATE, {"product": 1}, skus=PRODUCTS)
+        load = Open(lab.rate(RATE), {"product": 1}, skus=PRODUCTS)
         asked = []
         for _ in lab.repeats():
             before = self._asked(lab)
@@ -72,7 +74,7 @@ class Caching(Experiment):
         groups = {name: (arm.latencies_ms(), arm.steady.response_ms[arm.steady.ok]) for name, arm in arms.items()}
         lab.plot(latency_distribution(groups, lab.folder.path, "latency", "A product: cache off, on, cold"))
         used = {name: {"catalog": arm.cores(CATALOG), "nginx": arm.cores("nginx")} for name, arm in arms.items()}
-        lab.plot(cpu_bars(used, lab.folder.path, "cpu", f"CPU at {RATE:g} requests a second"))
+        lab.plot(cpu_bars(used, lab.folder.path, "cpu", f"CPU at {lab.rate(RATE):g} requests a second"))
 
     def _break_even(self, off: Measured) -> float:
         """Of CPU time, since that is what a cache saves on a busy machine: nginx pays the look, both the miss."""

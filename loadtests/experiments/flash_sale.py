@@ -18,6 +18,7 @@ ARM = "flash sale"
 
 class FlashSale(Experiment):
     number = 17
+    paced = True
     title = "A flash sale"
     question = (
         "Twice as many orders come as there are pieces: is one sold twice, and is one left although somebody wanted it?"
@@ -25,14 +26,15 @@ class FlashSale(Experiment):
     audited = True
 
     def predict(self, lab: Lab) -> None:
-        wanted = ORDERS * PEAK * PEAK_S
-        values = {"stock": (STOCK, "pieces"), "orders": (ORDERS * PEAK, "1/s")}
+        self.stock, orders = round(lab.rate(STOCK)), ORDERS * lab.rate(PEAK)
+        values = {"stock": (self.stock, "pieces"), "orders": (orders, "1/s")}
         self.sold = lab.predict(
-            "pieces sold", min(STOCK, wanted), "pieces", formula="min(stock, wanted)", tex=r"\min(K,\ \lambda_o T)",
-            source="each order reserves by one conditional update; docs/reliability.md", T=(PEAK_S, "s"), **values,
+            "pieces sold", min(self.stock, orders * PEAK_S), "pieces", formula="min(stock, wanted)",
+            tex=r"\min(K,\ \lambda_o T)", source="each order reserves by one conditional update; docs/reliability.md",
+            T=(PEAK_S, "s"), **values,
         )  # fmt: skip
         self.out = lab.predict(
-            "sold out after", STOCK / (ORDERS * PEAK), "s", formula="stock / orders", tex=r"t = \frac{K}{\lambda_o}",
+            "sold out after", self.stock / orders, "s", formula="stock / orders", tex=r"t = \frac{K}{\lambda_o}",
             source="orders are taken as fast as they come", **values,
         )  # fmt: skip
 
@@ -40,12 +42,12 @@ class FlashSale(Experiment):
         replicas(lab, inventory=3)
         begin_s = lab.seconds(30, 13)
         try:
-            with lab.arm(ARM, Open(spike(BASE, PEAK, begin_s, PEAK_S), MIX, skus=1)) as arm:
+            with lab.arm(ARM, Open(spike(lab.rate(BASE), lab.rate(PEAK), begin_s, PEAK_S), MIX, skus=1)) as arm:
                 arm.wait_until(begin_s - TOKEN_S)
-                self._restock(lab, STOCK)
+                self._restock(lab, self.stock)
                 with (
                     Watch(arm, lambda: self._stock(lab)["available"] == 0, "sold out", period_s=POLL_S) as self.empty,
-                    arm.fault(f"{STOCK} pieces, and {ORDERS * PEAK:g} orders a second"),
+                    arm.fault(f"{self.stock} pieces, and {ORDERS * lab.rate(PEAK):g} orders a second"),
                 ):
                     arm.wait_until(begin_s + PEAK_S)
                 arm.wait(lab.seconds(30, 12))
@@ -68,7 +70,7 @@ class FlashSale(Experiment):
         return self._stock(lab)
 
     def judge(self, lab: Lab) -> None:
-        lab.check(self.sold, float(STOCK - self.left["on_hand"]), within=0.0)
+        lab.check(self.sold, float(self.stock - self.left["on_hand"]), within=0.0)
         lab.check(self.out, self.empty.after(self.found.fault.begin_s), within=0.5)
         lab.require("failed requests", float(self.found.fault.failed), at_most=0, unit="requests")
-        draw(lab, {ARM: self.found}, "orders", f"{STOCK} pieces for everybody")
+        draw(lab, {ARM: self.found}, "orders", f"{self.stock} pieces for everybody")

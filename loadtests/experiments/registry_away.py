@@ -17,6 +17,7 @@ ARM = "no registry"
 
 class RegistryAway(Experiment):
     number = 12
+    paced = True
     title = "The registry is away"
     question = (
         "The registry is gone, and comes back knowing nobody: does a request fail, and when are all listed again?"
@@ -39,7 +40,7 @@ class RegistryAway(Experiment):
         away_s = lab.seconds(30, 8)
         gone = threading.Thread(target=lab.system.kill, args=("registry", "--signal", "KILL", "--for", f"{away_s:g}"))
         known, unknown = answers(lab.system), lambda: not answers(lab.system)()
-        with lab.arm(ARM, Open(RATE, MIX)) as arm:
+        with lab.arm(ARM, Open(lab.rate(RATE), MIX)) as arm:
             arm.wait(lab.seconds(30, 8))
             lost = logged(lab.system, "gateway", "the registry does not answer")
             gone.start()

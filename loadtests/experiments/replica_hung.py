@@ -18,21 +18,23 @@ ARM = "one of three hangs"
 
 class ReplicaHung(Experiment):
     number = 9
+    paced = True
     title = "A replica hangs"
     question = "One of three replicas of catalog hangs: how many requests wait for it, how long, and who ends it?"
     audited = True
 
     def predict(self, lab: Lab) -> None:
         replicas(lab, catalog=REPLICAS)
-        third_s = arrivals_s(ATTEMPTS, REPLICAS, RATE)
-        values = {"k": (ATTEMPTS, "attempts"), "n": (REPLICAS, "replicas"), "rate": (RATE, "1/s"), "try": (TRY_S, "s")}
+        rate = lab.rate(RATE)
+        third_s = arrivals_s(ATTEMPTS, REPLICAS, rate)
+        values = {"k": (ATTEMPTS, "attempts"), "n": (REPLICAS, "replicas"), "rate": (rate, "1/s"), "try": (TRY_S, "s")}
         self.noticed = lab.predict(
             "the gateway leaves it out within", third_s + TRY_S + LOOK_S + CHECK_S, "s",
             formula="99 % of the Erlang time of the k n-th read, one try, one look, one check of the configuration",
             tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + t_{try} + t_\ell + t_c",
             source="Kleinrock, Queueing Systems I, 1975, section 2.4; gateway/outliers.py", **values,
         )  # fmt: skip
-        share, after_s = RATE / REPLICAS, ATTEMPTS * REPLICAS / RATE + LOOK_S / 2 + CHECK_S
+        share, after_s = rate / REPLICAS, ATTEMPTS * REPLICAS / rate + LOOK_S / 2 + CHECK_S
         self.slow = lab.predict(
             "requests that wait for a try", min(PLACES, share * TRY_S) + share * after_s, "requests",
             formula="min(places, rate / n * try) + rate / n * (k n / rate + look / 2 + check)",
@@ -50,7 +52,7 @@ class ReplicaHung(Experiment):
         out = left_out(lab.system, victim["id"])
         self.ended = lab.system.place.ends_what_hangs
         three = all_listed(lab.system, "catalog", REPLICAS, without=victim["id"] if self.ended else "")
-        with lab.arm(ARM, Open(RATE, {"page": 1})) as arm:
+        with lab.arm(ARM, Open(lab.rate(RATE), {"page": 1})) as arm:
             arm.wait(lab.seconds(30, 7))
             with Watch(arm, again(three), "three replicas are healthy", kind="whole") as self.three:
                 with (

@@ -15,6 +15,7 @@ ARM = "one of three is killed"
 
 class ReplicaKilled(Experiment):
     number = 8
+    paced = True
     title = "A replica is killed"
     question = (
         "One of three replicas of catalog is killed under load: does a request fail, and when are there three again?"
@@ -25,6 +26,7 @@ class ReplicaKilled(Experiment):
         replicas(lab, catalog=REPLICAS - 1)
         start_s = replicas(lab, catalog=REPLICAS)
         # Where a dead one refuses nothing, an attempt that finds it fails by the end of its try.
+        reads = lab.rate(READS)
         try_s = 0.0 if lab.system.place.dead_refuse else TRY_S
         self.failed = lab.predict(
             "failed requests", 0, "requests", formula="refused at one replica, answered by another",
@@ -33,11 +35,11 @@ class ReplicaKilled(Experiment):
         )  # fmt: skip
         self.noticed = lab.predict(
             "the gateway leaves it out within",
-            arrivals_s(ATTEMPTS, REPLICAS, READS) + try_s + LOOK_S + CHECK_S, "s",
+            arrivals_s(ATTEMPTS, REPLICAS, reads) + try_s + LOOK_S + CHECK_S, "s",
             formula="99 % of the Erlang time of the k n-th read, its try, one look and one check of the configuration",
             tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + t_{try} + t_\ell + t_c",
             source="Kleinrock, Queueing Systems I, 1975, section 2.4; gateway/outliers.py",
-            k=(ATTEMPTS, "attempts"), n=(REPLICAS, "replicas"), rate=(READS, "1/s"), try_s=(try_s, "s"),
+            k=(ATTEMPTS, "attempts"), n=(REPLICAS, "replicas"), rate=(reads, "1/s"), try_s=(try_s, "s"),
             look=(LOOK_S, "s"), check=(CHECK_S, "s"),
         )  # fmt: skip
         self.whole = lab.predict(
@@ -49,7 +51,7 @@ class ReplicaKilled(Experiment):
         victim = pick(lab.system, "catalog")
         out = left_out(lab.system, victim["id"])
         three = back(lab.system, "catalog", REPLICAS, victim)
-        with lab.arm(ARM, Open(RATE, MIX)) as arm:
+        with lab.arm(ARM, Open(lab.rate(RATE), MIX)) as arm:
             arm.wait(lab.seconds(30, 7))
             with (
                 arm.fault(f"{victim['id']} is killed"),

@@ -18,6 +18,7 @@ OFF, ON = "outliers stay", "outliers are left out"
 
 class ReplicaSlow(Experiment):
     number = 10
+    paced = True
     title = "A replica is slow"
     question = "One of three replicas takes 200 ms longer: what is it worth to leave it out?"
     # Twice the threads, so that what is slow is the replica and not a queue before it.
@@ -34,13 +35,14 @@ class ReplicaSlow(Experiment):
             f"share of slow requests, {OFF}", 1 / REPLICAS, "", formula="1 / n", tex=r"\frac{1}{n}",
             source="round robin sends each replica as much", n=(REPLICAS, "replicas"),
         )  # fmt: skip
-        bound_s = arrivals_s(READS, REPLICAS, RATE) + SLOW_MS / 1000 + LOOK_S + CHECK_S
+        rate = lab.rate(RATE)
+        bound_s = arrivals_s(READS, REPLICAS, rate) + SLOW_MS / 1000 + LOOK_S + CHECK_S
         self.noticed = lab.predict(
             f"{ON}: within", bound_s, "s",
             formula="99 % of the Erlang time of the k n-th read, its answer, one look, one check of the configuration",
             tex=r"t_{0.99} = F^{-1}_{\mathrm{Erlang}(k n,\,\lambda)}(0.99) + d + t_\ell + t_c",
             source="Kleinrock, Queueing Systems I, 1975, section 2.4; gateway/outliers.py",
-            k=(READS, "reads"), n=(REPLICAS, "replicas"), rate=(RATE, "1/s"), d=(SLOW_MS / 1000, "s"),
+            k=(READS, "reads"), n=(REPLICAS, "replicas"), rate=(rate, "1/s"), d=(SLOW_MS / 1000, "s"),
         )  # fmt: skip
 
     def run(self, lab: Lab) -> None:
@@ -52,7 +54,7 @@ class ReplicaSlow(Experiment):
         replicas(lab, catalog=REPLICAS)
         row = pick(lab.system, "catalog")
         victim = row["id"]
-        with lab.arm(name, Open(RATE, {"page": 1})) as arm:
+        with lab.arm(name, Open(lab.rate(RATE), {"page": 1})) as arm:
             arm.wait(lab.seconds(30, 7))
             with (
                 Watch(arm, left_out(lab.system, victim), "the gateway leaves it out"),

@@ -24,6 +24,7 @@ ADDRESS = re.compile(r":\d+")
 
 class RetryStorm(Experiment):
     number = 14
+    paced = True
     title = "A retry storm"
     question = (
         "A peak of four seconds is over: do retries keep the system down, and does a budget for them bring it back?"
@@ -33,12 +34,15 @@ class RetryStorm(Experiment):
     audited = True
 
     def predict(self, lab: Lab) -> None:
-        failure_at = failures_by_timeout(CAPACITY, TRY_S)
-        without, within = (effective_load(BASE, failure_at, TRIES, budget) for budget in (None, BUDGET))
-        values = {"rate": (BASE, "1/s"), "capacity": (CAPACITY, "1/s"), "try": (TRY_S, "s"), "t": (TRIES, "tries")}
+        self.threads = max(1, round(lab.rate(THREADS)))
+        self.share = self.threads / THREADS
+        base, capacity = BASE * self.share, CAPACITY * self.share
+        failure_at = failures_by_timeout(capacity, TRY_S)
+        without, within = (effective_load(base, failure_at, TRIES, budget) for budget in (None, BUDGET))
+        values = {"rate": (base, "1/s"), "capacity": (capacity, "1/s"), "try": (TRY_S, "s"), "t": (TRIES, "tries")}
         source = "Bronson et al., Metastable Failures in Distributed Systems, HotOS 2021; loadtests/model/retries.py"
         self.storm = lab.predict(
-            f"tries for each request, {OFF}", without.storm / BASE, "", formula="attempts(p = 1), which lasts",
+            f"tries for each request, {OFF}", without.storm / base, "", formula="attempts(p = 1), which lasts",
             tex=r"x = \lambda\,\frac{1 - p(x)^t}{1 - p(x)},\quad p(x) = e^{-(\mu - x)\,t_{try}}", source=source,
             **values,
         )  # fmt: skip
@@ -55,6 +59,7 @@ class RetryStorm(Experiment):
 
     def run(self, lab: Lab) -> None:
         self.tries: dict[str, float] = {}
+        lab.use(CATALOG__THREADS=str(self.threads))
         self.found = {OFF: self._arm(lab, OFF)}
         lab.use(TRY_BUDGET=f"{100 * BUDGET:g}")
         self.found[ON] = self._arm(lab, ON)
@@ -62,19 +67,19 @@ class RetryStorm(Experiment):
     def _arm(self, lab: Lab, name: str) -> Outcome:
         replicas(lab, catalog=REPLICAS)
         lab.system.fault("catalog", "delay", ms=int(1000 * SERVICE_S))
-        begin_s, place = lab.seconds(30, 8), lab.system.place
-        with lab.arm(name, Open(spike(BASE, PEAK, begin_s, PEAK_S), {"page": 1})) as arm:
+        begin_s, place, peak = lab.seconds(30, 8), lab.system.place, PEAK * self.share
+        with lab.arm(name, Open(spike(BASE * self.share, peak, begin_s, PEAK_S), {"page": 1})) as arm:
             arm.wait_until(begin_s)
             with (
                 Watch(arm, logged(lab.system, "gateway", "most tries run out"), "the gateway tries no more"),
-                arm.fault(f"{PEAK:g} requests a second come"),
+                arm.fault(f"{peak:g} requests a second come"),
             ):
                 arm.wait_until(begin_s + PEAK_S)
             arm.wait(SETTLED_S)
             seen = len(place.access_log())
             arm.wait(lab.seconds(40, 7))
             self.tries[name] = _tries(place.access_log(seen))
-        return outcome(lab, arm, f"{PEAK:g} requests a second come for {PEAK_S:g} s")
+        return outcome(lab, arm, f"{peak:g} requests a second come for {PEAK_S:g} s")
 
     def judge(self, lab: Lab) -> None:
         lab.check(self.storm, self.tries[OFF], within=0.2)

@@ -14,6 +14,7 @@ ARM = "three are replaced"
 
 class RollingRestart(Experiment):
     number = 11
+    paced = True
     title = "A rolling restart"
     question = (
         "All three replicas of catalog are replaced, one after the other: who notices, and how long does it take?"
@@ -36,7 +37,7 @@ class RollingRestart(Experiment):
     def run(self, lab: Lab) -> None:
         # Not by their ids: a new container may get the address of an old one, and so its id.
         old, before = _pids(lab), set(lab.system.healthy("catalog"))
-        with lab.arm(ARM, Open(RATE, MIX)) as arm:
+        with lab.arm(ARM, Open(lab.rate(RATE), MIX)) as arm:
             arm.wait(lab.seconds(30, 8))
             with (
                 arm.fault("souk restart catalog"),

@@ -55,7 +55,8 @@ class Experiment:
 
     touches: it starts, stops or sets something in the system, so it needs one that the laboratory starts.
     audited: it places orders, so it ends with the audit. repeats: how often a whole run measures each arm.
-    needs: what not every place has, of the words below.
+    needs: what not every place has, of the words below. paced: it offers fixed rates, by `lab.rate`, so it can be run
+    at a share of them on a machine that is slower than the one for which they were chosen.
     """
 
     number: ClassVar[int]
@@ -67,6 +68,7 @@ class Experiment:
     host_may_be_full: ClassVar[bool] = False
     needs: ClassVar[frozenset[str]] = frozenset()
     repeats: ClassVar[int] = 1
+    paced: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -28,10 +28,10 @@ class Lab:
 
     def __init__(
         self, system: System | Target, folder: Folder, *, seed: int, quick: bool, repeats: int, said: Said,
-        host_may_be_full: bool = False, settings: Mapping[str, str] | None = None,
+        pace: float = 1.0, host_may_be_full: bool = False, settings: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._system, self.folder, self.seed, self.quick, self._repeats = system, folder, seed, quick, repeats
-        self._said, self._host_may_be_full = said, host_may_be_full
+        self.pace, self._said, self._host_may_be_full = pace, said, host_may_be_full
         self._settings = dict(settings or {})
         self._contexts = ExitStack()
         self.repeat = 1
@@ -61,6 +61,10 @@ class Lab:
     def seconds(self, whole: float, quick: float) -> float:
         """How long something takes: in a whole run, in a quick one."""
         return quick if self.quick else whole
+
+    def rate(self, usual: float) -> float:
+        """Requests a second (or anything else that goes with them): the usual, or the share of it that --pace says."""
+        return usual * self.pace
 
     def repeats(self) -> Iterator[int]:
         """1, 2, …: arms that are measured inside belong to that repeat, and have its seed."""

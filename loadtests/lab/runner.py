@@ -27,13 +27,14 @@ INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True)
 class Options:
-    """repeat: None leaves it to the experiment."""
+    """repeat: None leaves it to the experiment. pace: the share of the usual rates that is offered."""
 
     quick: bool = False
     repeat: int | None = None
     seed: int = 1
     target: str | None = None
     results: Path = RESULTS
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,12 @@ class Session:
         quick = self.options.quick
         repeats = self.options.repeat or (REPEATS_QUICK if quick else experiment.repeats)
         settings = experiment.settings if isinstance(system, System) else {}
-        about = {"seed": self.options.seed, "quick": quick, "repeats": repeats, "target": system.url}
+        pace = self.options.pace if experiment.paced else 1.0
+        about = {"seed": self.options.seed, "quick": quick, "repeats": repeats, "target": system.url, "pace": pace}
         found = environment(settings, **about)
         folder.write("environment.json", found)
         lab = Lab(
-            system, folder, seed=self.options.seed, quick=quick, repeats=repeats, said=self.said,
+            system, folder, seed=self.options.seed, quick=quick, repeats=repeats, said=self.said, pace=pace,
             host_may_be_full=experiment.host_may_be_full, settings=settings,
         )  # fmt: skip
         try:
@@ -142,9 +144,12 @@ def _story(experiment: Experiment, lab: Lab, system: System | Target, about: dic
         (lab.folder.path / "traceback.txt").write_text(traceback.format_exc())
     limits = [(found.arm, found.limit) for found in lab.measured if found.limit]
     verdict, why = ("inconclusive", broken) if broken else decide(lab.checks, limits, audit)
+    if verdict == "inconclusive" and limits and experiment.paced and not broken:
+        why += f"; a lower --pace than {lab.pace:g} asks less of this machine"
     summary = {
         "name": experiment.name, "title": experiment.title, "question": experiment.question,
         "verdict": verdict, "why": why, "quick": about["quick"], "seed": about["seed"], "repeats": about["repeats"],
+        "pace": about["pace"],
         "arms": [found.row() | lab.extra.get(id(found), {}) for found in lab.measured],
         "checks": [check.as_dict() for check in lab.checks], "faults": lab.faults, "audit": audit, "plots": lab.plots,
     }  # fmt: skip

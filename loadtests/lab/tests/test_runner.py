@@ -1,9 +1,11 @@
 """The story of an experiment from prediction to report, against a shop that answers by script."""
 
 import csv
+import inspect
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,13 @@ class ClosedPages(Pages):
         lab.measure("pages", Closed(2, {"page": 1}, think_s=(0.045, 0.045)), 1.5, warm_up_s=0.5)
 
 
+class PacedPages(Pages):
+    paced = True
+
+    def run(self, lab):
+        lab.measure("pages", Open(lab.rate(80), {"page": 1}, arrivals="constant"), 2.0, warm_up_s=0.5)
+
+
 class TouchingPages(Pages):
     touches = True
 
@@ -116,6 +125,28 @@ def test_a_repeat_is_an_arm_of_its_own_with_other_arrivals(tmp_path):
     outcome, summary = run(Pages(), tmp_path, repeat=2)
     assert [arm["repeat"] for arm in summary["arms"]] == [1, 2]
     assert set(Columns.read(outcome.folder / "samples.csv.gz").repeat.tolist()) == {1, 2}
+
+
+def test_at_half_the_pace_half_as_many_come_and_the_summary_says_so(tmp_path):
+    outcome, summary = run(PacedPages(), tmp_path, pace=0.5)
+    assert (outcome.verdict, summary["pace"]) == ("pass", 0.5)
+    assert "at 0.5 of the usual rates" in (outcome.folder / "report.html").read_text()
+
+
+def test_what_offers_no_fixed_rates_keeps_to_what_it_offers(tmp_path):
+    outcome, summary = run(Pages(), tmp_path, pace=0.5)
+    assert (outcome.verdict, summary["pace"]) == ("pass", 1.0)
+
+
+def test_where_the_machine_was_the_limit_a_lower_pace_is_named_if_there_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(measured, "BUSY_HOST", -1.0)
+    assert run(PacedPages(), tmp_path, pace=0.5)[0].why.endswith("; a lower --pace than 0.5 asks less of this machine")
+    assert "--pace" not in run(Pages(), tmp_path)[0].why
+
+
+@pytest.mark.parametrize("one", experiments.every(), ids=lambda one: one.name)
+def test_whoever_offers_a_share_of_its_rates_says_that_it_is_paced(one):
+    assert one.paced == ("lab.rate(" in Path(inspect.getfile(type(one))).read_text())
 
 
 def test_a_closed_loop_is_measured_too(tmp_path):
