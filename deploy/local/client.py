@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import requests
 
 HTTP_TIMEOUT_S = 5
+ANSWER_S = 10  # the supervisor may be busy with starting a dozen processes
 
 
 class Unreachable(Refused):
@@ -54,7 +55,7 @@ class System:
         """Whether the supervisor runs and has come so far that it listens."""
         return self.supervisor_pid is not None and (self.home.sockets / SOCKET).exists()
 
-    def call(self, command: str, timeout_s: float = 5, **properties: str) -> dict:
+    def call(self, command: str, timeout_s: float = ANSWER_S, **properties: str) -> dict:
         """One command to the supervisor; raises Refused when it does not answer or refuses."""
         from circus.client import CircusClient
         from circus.exc import CallError

@@ -125,7 +125,8 @@ class Processes:
             time.sleep(seconds)
         finally:
             # Also when we are interrupted: nobody else would wake it.
-            replaced = all(replica["pid"] != row["pid"] for replica in self._system.replicas())
+            replicas = scaling.patiently(self._system.replicas, time.monotonic() + scaling.COMMAND_S)
+            replaced = all(replica["pid"] != row["pid"] for replica in replicas)
             if not replaced:
                 _send(row, "CONT")
         if replaced:

@@ -1,8 +1,10 @@
 """`souk scale` and `souk restart`: more, fewer or fresh replicas, with nothing lost."""
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from deploy.local.client import System
+from deploy.local.client import Silent, System
 from deploy.local.errors import Misused, Refused
 from deploy.local.fleet import Fleet, log_file
 from deploy.local.logs import tail
@@ -10,7 +12,9 @@ from deploy.local.starting import DEATHS_TOO_MANY
 from deploy.local.status import collect
 from deploy.runtime import Said
 
+T = TypeVar("T")
 POLL_S = 0.2
+COMMAND_S = 30.0  # how long the supervisor may take for what cannot be asked twice
 
 
 def parse_counts(fleet: Fleet, words: list[str]) -> dict[str, int]:
@@ -60,7 +64,7 @@ def of_service(system: System, service: str) -> list[dict]:
 
 def begin(system: System, service: str) -> str:
     """Start one more replica; returns its name."""
-    return system.call("begin", service=service)["name"]
+    return system.call("begin", timeout_s=COMMAND_S, service=service)["name"]
 
 
 def wait_passing(system: System, names: list[str], said: Said) -> None:
@@ -69,26 +73,41 @@ def wait_passing(system: System, names: list[str], said: Said) -> None:
     waiting = set(names)
     while waiting:
         said(f"waiting for {', '.join(sorted(waiting))}")
-        broken = {r["name"] for r in system.replicas() if r["deaths"] >= DEATHS_TOO_MANY} & waiting
+        replicas = patiently(system.replicas, deadline)
+        broken = {r["name"] for r in replicas if r["deaths"] >= DEATHS_TOO_MANY} & waiting
         if broken or time.monotonic() > deadline:
             late = sorted(broken or waiting)[0]
             log = log_file(system.home.path, late)
             retire(system, sorted(waiting), said)
             raise Refused(f"{late} does not start; the end of {log}:\n{tail(log)}")
-        ready = {row["name"] for row in collect(system, memory=False) if row["health"] == "passing"}
+        rows = patiently(lambda: collect(system, memory=False), deadline)
+        ready = {row["name"] for row in rows if row["health"] == "passing"}
         waiting -= ready
         if waiting:
             time.sleep(POLL_S)
 
 
+def patiently(look: Callable[[], T], deadline: float) -> T:
+    """What `look` returns. A supervisor that is busy with starting others is asked again.
+
+    Raises Silent when it has not answered by the deadline.
+    """
+    while True:
+        try:
+            return look()
+        except Silent:  # which has taken a few seconds
+            if time.monotonic() > deadline:
+                raise
+
+
 def retire(system: System, names: list[str], said: Said) -> None:
     """Stop replicas gracefully, all at once, and wait until their processes are gone."""
     for name in names:
-        system.call("retire", name=name)
+        system.call("retire", timeout_s=COMMAND_S, name=name)
     left = set(names)
     # The supervisor kills what has not gone by then.
     deadline = time.monotonic() + system.settings.stop_timeout_s + 5
-    while left := left & {replica["name"] for replica in system.replicas()}:
+    while left := left & {replica["name"] for replica in patiently(system.replicas, deadline)}:
         said(f"stopping {', '.join(sorted(left))}")
         if time.monotonic() > deadline:
             raise Refused(f"{', '.join(sorted(left))} did not stop: see {system.home.logs / 'supervisor.log'}")

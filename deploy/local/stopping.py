@@ -13,6 +13,7 @@ from deploy.local.processes import alive, wait_until
 
 # What the supervisor needs on top of the graceful stop of its processes, of which the registry is the last.
 SUPERVISOR_S = 5
+QUIT_S = 5.0  # one that is too busy even for this is ended by a signal
 
 
 def stop(system: System) -> int:
@@ -20,7 +21,7 @@ def stop(system: System) -> int:
     pid = system.supervisor_pid
     if pid is not None and alive(pid):
         try:
-            system.call("quit")
+            system.call("quit", timeout_s=QUIT_S)
         except Refused:
             # It has not come so far that it listens, or it hangs.
             with suppress(ProcessLookupError):
