@@ -27,9 +27,9 @@ class Load:
     """Customers who place an order after the other, under the same key until it is answered; all are kept."""
 
     def __init__(self, system: Containers) -> None:
-        self._system = system
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._order, args=(n,)) for n in range(CUSTOMERS)]
+        customers = [system.customer() for _ in range(CUSTOMERS)]
+        self._threads = [threading.Thread(target=self._order, args=each) for each in enumerate(customers, 1)]
         self.placed: list[requests.Response] = []
         self.refused: list[requests.Response | requests.RequestException] = []
         self.longest_s = 0.0  # until an order was answered
@@ -37,6 +37,12 @@ class Load:
     def __enter__(self) -> "Load":
         for thread in self._threads:
             thread.start()
+        deadline = time.monotonic() + PATIENCE_S
+        while len(self.placed) <= CUSTOMERS:  # a load from the start, however slow the machine is
+            if time.monotonic() > deadline:
+                self.__exit__()
+                raise AssertionError(f"there is no load: {self.refused}")
+            time.sleep(0.05)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -44,12 +50,11 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _order(self, number: int) -> None:
-        customer = self._system.customer()
+    def _order(self, number: int, customer: Customer) -> None:
         while not self._over.wait(PAUSE_S):
             began = time.monotonic()
             try:
-                answer = customer.insist({f"SOUK-{number + 1:06}": 1})
+                answer = customer.insist({f"SOUK-{number:06}": 1})
             except requests.RequestException as error:
                 self.refused.append(error)
                 continue
@@ -84,7 +89,6 @@ def sells(system: Containers) -> bool:
 
 def judge(system: Containers, load: Load, record: Callable[[str, str], None], what: str) -> None:
     """Every order that was taken ends, and the audit is clean."""
-    assert len(load.placed) > CUSTOMERS, "there was a load"
     customer: Customer = system.customer()
     states = Counter(customer.follow(placed)["state"] for placed in load.placed)
     assert states.keys() <= {"CONFIRMED", "CANCELLED"}
