@@ -39,8 +39,11 @@ def run(
     if every == (name is not None):
         echo("souk: give the name of one experiment, or --all", err=True)
         raise typer.Exit(2)
-    options = {"quick": quick, "repeat": repeat, "seed": seed, "target": target, "results": results, "pace": pace}
-    raise typer.Exit(story.run(name, runtime=runtime, **options))
+    raise typer.Exit(
+        story.run(
+            name, quick=quick, repeat=repeat, seed=seed, target=target, results=results, pace=pace, runtime=runtime
+        )
+    )
 
 
 @experiments.command("publish")

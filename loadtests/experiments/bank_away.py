@@ -71,12 +71,9 @@ class BankAway(Experiment):
         at_most(lab, self.reads, late[OFF])
         at_most(lab, self.opened, self.found[ON].fault.detection_s)
         lab.require(
-            f"reads answered a second, {ON}",
-            late[ON],
-            at_least=0.95 * lab.rate(READS),
-            unit="1/s",
+            f"reads answered a second, {ON}", late[ON], at_least=0.95 * lab.rate(READS), unit="1/s",
             why="once it is open",
-        )
+        )  # fmt: skip
         for name, found in self.found.items():
             lab.require(
                 f"time to recover after the bank is back, {name}", self._back_s(found), at_most=RESET_S + TIMEOUT_S + 2,

@@ -34,6 +34,7 @@ class RetryStorm(Experiment):
     audited = True
 
     def predict(self, lab: Lab) -> None:
+        # Fewer threads and not slower answers: those would be nearer to the end of a try.
         self.threads = max(1, round(lab.rate(THREADS)))
         self.share = self.threads / THREADS
         base, capacity = BASE * self.share, CAPACITY * self.share
