@@ -139,7 +139,7 @@ def test_what_offers_no_fixed_rates_keeps_to_what_it_offers(tmp_path):
 
 
 def test_where_the_machine_was_the_limit_a_lower_pace_is_named_if_there_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(measured, "BUSY_HOST", -1.0)
+    monkeypatch.setattr(measured, "LATE_MS", -1.0)
     assert run(PacedPages(), tmp_path, pace=0.5)[0].why.endswith("; a lower --pace than 0.5 asks less of this machine")
     assert "--pace" not in run(Pages(), tmp_path)[0].why
 
