@@ -1,9 +1,15 @@
-"""What all tests share: in which combinations whole systems run, and that each stays on one worker."""
+"""What all tests share: in which combinations whole systems run, and that they do so on one worker."""
+
+import gc
 
 import pytest
 from _pytest import nodes
 
 from chassis.testing_dimensions import EVERY, PAIRWISE, covering, having
+
+# One after the other on one worker: two such systems at once would keep two cores from doing anything else, and the
+# other workers have what mostly waits.
+ONE_ROW = pytest.mark.xdist_group("combinations")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,7 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names, fixed = (marker.args, marker.kwargs) if marker else ((), {})
         everywhere = marker is not None and metafunc.config.getoption("all_combinations")
         chosen = having(EVERY, fixed) if everywhere else covering(names, having(PAIRWISE, fixed))
-        values = [pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(str(each))) for each in chosen]
+        values = [pytest.param(each, id=str(each), marks=ONE_ROW) for each in chosen]
         metafunc.parametrize("combination", values, scope="session")
 
 
@@ -32,3 +38,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         group = item.get_closest_marker("xdist_group")
         if group and not item.nodeid.endswith(f"@{group.args[0]}"):
             item._id = nodes.coerce_node_id(f"{item.nodeid}@{group.args[0]}")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: looking through it for garbage again and again costs a tenth of a run."""
+    gc.collect()
+    gc.freeze()

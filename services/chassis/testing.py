@@ -17,7 +17,7 @@ from typing import Any
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, make_url
 
 from chassis.engines import make_engine
 from chassis.identity import KeySet
@@ -66,12 +66,28 @@ def make_test_app(
     settings = settings_class(souk_home=home, discovery_url=f"static://{discovery.absolute()}", **overrides)
     package = settings_class.__module__.split(".")[0]
     if (Path(__file__).parent.parent / package / "migrations").exists():
-        upgrade(package, settings.database)
+        _migrate(package, settings.database)
     app = create_app(settings)
     app.testing = False  # errors become answers, as in production
     if not (neighbours and "accounts" in neighbours):
         _stand_in_for_accounts(app)
     return app
+
+
+_migrated: dict[str, bytes] = {}  # service -> the SQLite file that its migrations make
+
+
+def _migrate(service: str, url: str) -> None:
+    """Migrate a database. A new SQLite file is copied from the first one, which takes a tenth of the time."""
+    file = Path(make_url(url).database or "")
+    if make_url(url).get_backend_name() != "sqlite" or file.exists():
+        upgrade(service, url)
+    elif service in _migrated:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_migrated[service])
+    else:
+        upgrade(service, url)
+        _migrated[service] = file.read_bytes()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def test_a_cell_says_the_same_as_the_whole_of_which_it_is_a_part():
     assert cell.settle_s() == pytest.approx(whole.settle_s(), rel=0.1)
 
 
+@pytest.mark.thorough  # docs/maths.md shows it, too, and is run
 def test_ten_a_hundred_and_a_thousand_replicas_serve_what_they_can_carry():
     ten, hundred, thousand = scale_out(SHOP, MIX, busy=0.6)
     assert [found.total for found in (ten, hundred)] == [10, 100]
@@ -44,6 +45,7 @@ def test_a_database_that_takes_one_write_at_a_time_ends_the_growth():
     assert hundred.throughput < 0.9 * hundred.rate
 
 
+@pytest.mark.thorough  # docs/maths.md shows it, too, and is run
 def test_a_million_shoppers_need_what_the_utilisation_law_says():
     found = shoppers(SHOP, 1_000_000, every_s=600, busy=0.6)
     rate = 1_000_000 / 600 * sum(VISIT.values())
@@ -74,6 +76,7 @@ def test_a_zone_that_others_can_stand_in_for_costs_the_time_until_it_is_noticed(
     assert all(one.p95_s < 0.1 and one.failed == 0 for one in calm)
 
 
+@pytest.mark.thorough  # docs/maths.md shows it, too, and is run
 def test_a_zone_that_was_needed_is_missed_until_it_is_back():
     loss = ZoneLoss(at_s=5, for_s=8, detect_s=2)
     found = lose_a_zone(SHOP, 18, MIX, busy=0.85, loss=loss, seconds=25, cell=18)
