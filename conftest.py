@@ -7,10 +7,6 @@ from _pytest import nodes
 
 from chassis.testing_dimensions import EVERY, PAIRWISE, covering, having
 
-# One after the other on one worker: two such systems at once would keep two cores from doing anything else, and the
-# other workers have what mostly waits.
-ONE_ROW = pytest.mark.xdist_group("combinations")
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-combinations", action="store_true", help="of databases, events and registries, not pairs")
@@ -22,9 +18,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "combination" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("dimensions")
         names, fixed = (marker.args, marker.kwargs) if marker else ((), {})
-        everywhere = marker is not None and metafunc.config.getoption("all_combinations")
-        chosen = having(EVERY, fixed) if everywhere else covering(names, having(PAIRWISE, fixed))
-        values = [pytest.param(each, id=str(each), marks=ONE_ROW) for each in chosen]
+        whole_product = metafunc.config.getoption("all_combinations")
+        chosen = having(EVERY, fixed) if marker and whole_product else covering(names, having(PAIRWISE, fixed))
+        # The pairs run one after the other on one worker, for beside a second such system nothing else would get a
+        # turn on two cores. In the whole product there is little else.
+        values = [
+            pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(str(each) if whole_product else "pairs"))
+            for each in chosen
+        ]
         metafunc.parametrize("combination", values, scope="session")
 
 
