@@ -1,11 +1,18 @@
 """What all tests share: in which combinations whole systems run, and that they do so on one worker."""
 
 import gc
+import signal
 
 import pytest
 from _pytest import nodes
 
 from chassis.testing_dimensions import EVERY, PAIRWISE, covering, having
+
+
+def pytest_configure() -> None:
+    """Ctrl-C means the same to all that is started here, also where a shell has put us in the background without it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

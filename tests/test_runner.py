@@ -59,7 +59,9 @@ class Souk:
         """Leave nothing behind, also when a test has failed in the middle of a command."""
         for process in self.started:
             if process.poll() is None:
-                process.kill()
+                for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    with suppress(psutil.Error):
+                        each.kill()  # a child that lived on would hold the pipe that we read to its end
             process.communicate()
         self.run("down")
         assert self.processes() == []
