@@ -32,7 +32,7 @@ test: setup  ## all tests, three at a time: whole systems in a row, beside two w
 	@$(PYTHON_IN_VENV) -m pytest -q -n 3 --dist loadgroup
 
 test-all: setup  ## the same in every combination of databases, brokers and registries, with all kill points; an hour
-	@$(PYTHON_IN_VENV) -m pytest -q -n 3 --dist loadgroup --all-combinations -m "not slow and not compose"
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup --all-combinations -m "not slow and not compose"
 
 test-faults: setup  ## everything is killed, stopped, slowed and filled up under load; half an hour, alone on the machine
 	@$(PYTHON_IN_VENV) -m pytest -q tests/faults -m "faults and not thorough" --latency
