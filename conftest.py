@@ -27,8 +27,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names, fixed = (marker.args, marker.kwargs) if marker else ((), {})
         whole_product = metafunc.config.getoption("all_combinations")
         chosen = having(EVERY, fixed) if marker and whole_product else covering(names, having(PAIRWISE, fixed))
-        # The pairs run one after the other on one worker, for beside a second such system nothing else would get a
-        # turn on two cores. In the whole product there is little else.
+        # The pairs run one after the other on one worker: two such systems at once fill two cores, and whoever is
+        # slow then may be taken for one that hangs. In the whole product there is little else to run beside.
         values = [
             pytest.param(each, id=str(each), marks=pytest.mark.xdist_group(str(each) if whole_product else "pairs"))
             for each in chosen

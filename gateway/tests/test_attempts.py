@@ -106,14 +106,14 @@ def test_when_all_hang_nobody_is_left_out(trio):
 @pytest.mark.parametrize("ejection_s", ["30", "0"])
 def test_when_all_are_slow_a_request_soon_reaches_one_of_them_only(trio, ejection_s):
     door, ways, instances = trio(EJECTION_S=ejection_s)
+    from_before = eventually(door.workers)
     for way in ways:
         way.well.clear()
         way.delay_s = 0.6
     with ThreadPoolExecutor(24) as pool:
         assert {reply.status for reply in pool.map(lambda _: door.ask("/api/shop"), range(24))} == {200}
         eventually(lambda: "@shop" not in (door.home / "run" / "nginx" / "nginx.conf").read_text())
-        eventually(lambda: door.notes["reloads"] >= 1)
-        time.sleep(1)  # workers from before the reload have taken their last request
+        eventually(lambda: not from_before & door.workers())
         before = sum(len(instance.seen) for instance in instances)
         assert {reply.status for reply in pool.map(lambda _: door.ask("/api/shop"), range(24))} == {200}
     assert sum(len(instance.seen) for instance in instances) == before + 24

@@ -28,6 +28,23 @@ def uncached(replicas):
     eventually(lambda: visitor.must("GET", spread.PATH).headers.get("X-Cache"))
 
 
+def times_left_out(system) -> int:
+    """How often the gateway has left an instance out for a while."""
+    return sum(line["event"].startswith("an instance is left out") for line in system.logs("gateway"))
+
+
+def through_a_gateway_that_leaves_nobody_out(system) -> Counter[str]:
+    """Where the machine is full, a replica may be slow for a moment; what is sent meanwhile says nothing of spread."""
+    known = set(system.registered("catalog"))
+    for _ in range(5):
+        before = times_left_out(system)
+        counts = spread.through_the_gateway(system.gateway_port, REQUESTS)
+        if times_left_out(system) == before:
+            return counts
+        eventually(lambda: set(spread.through_the_gateway(system.gateway_port, 60)) == known)
+    raise AssertionError("in each of five tries an instance was left out")
+
+
 def check(counts: Counter[str], system) -> None:
     assert counts.total() == REQUESTS
     assert set(counts) == set(system.registered("catalog"))
@@ -35,7 +52,7 @@ def check(counts: Counter[str], system) -> None:
 
 
 def test_the_gateway_spreads_evenly(uncached) -> None:
-    check(spread.through_the_gateway(uncached.gateway_port, REQUESTS), uncached)
+    check(through_a_gateway_that_leaves_nobody_out(uncached), uncached)
 
 
 def test_a_caller_spreads_evenly(replicas) -> None:
