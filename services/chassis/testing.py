@@ -78,7 +78,7 @@ _migrated: dict[str, bytes] = {}  # service -> the SQLite file that its migratio
 
 
 def _migrate(service: str, url: str) -> None:
-    """Migrate a database. A new SQLite file is copied from the first one, which takes a tenth of the time."""
+    """Migrate a database. A new SQLite file is a copy of the first one: most tests need one."""
     file = Path(make_url(url).database or "")
     if make_url(url).get_backend_name() != "sqlite" or file.exists():
         upgrade(service, url)
