@@ -2,30 +2,43 @@
 
 import hashlib
 import json
+import os
 import re
 import sqlite3
-import subprocess
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import Any
 
 from deploy.local.errors import Refused
-from deploy.local.fleet import Fleet, Service, environment
+from deploy.local.fleet import MARKER, Fleet, Service, environment
 from deploy.local.home import Home
 from deploy.local.logs import tail
 from deploy.local.settings import Settings
 
-AT_ONCE = 2
+IMPORTED = ("chassis.migrate", "chassis.database")  # what every migration needs and what takes it most of its time
 REVISION = re.compile(r"(\d{4})_\w+\.py")
 
 
 def prepare(settings: Settings, fleet: Fleet, said: Callable[[str], None]) -> list[str]:
     """Prepare all services; returns the names of those that needed it. Raises Refused when one fails."""
     due = [s for s in fleet.services.values() if s.database and _is_due(settings, fleet, s)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for service in pool.map(lambda s: _prepare_one(settings, fleet, s), due):
-            said(service.name)
-    return [service.name for service in due]
+    orders = {service.name: _order(settings, fleet, service) for service in due}
+    failed = []
+    for name, status in _carried_out(settings, list(orders.values())):
+        if status:
+            failed.append(name)
+            continue
+        service = fleet.get(name)
+        stamp = _seed_stamp(settings, service, orders[name]["env"])
+        _stamp_file(Home(settings.home), service).write_text(stamp)
+        said(name)
+    if failed:
+        words = tail(_log_file(settings, failed[0]))
+        raise Refused(f"{failed[0]} could not migrate and seed its database; its last words:\n{words}")
+    return list(orders)
 
 
 def newest_revision(settings: Settings, service: Service) -> str | None:
@@ -85,16 +98,37 @@ def _stamp_file(home: Home, service: Service) -> Path:
     return home.data / f"{service.name}.seeded"
 
 
-def _prepare_one(settings: Settings, fleet: Fleet, service: Service) -> Service:
-    home = Home(settings.home)
-    env = environment(settings, fleet, service)
-    log = home.logs / f"{service.name}-prepare.log"
-    command = [*service.command[:-1], "migrate"]
-    if _seed_file(settings, service).exists():
-        command.append("seed")
-    with log.open("w") as file:
-        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
-    if done.returncode:
-        raise Refused(f"{service.name} could not migrate and seed its database; its last words:\n{tail(log)}")
-    _stamp_file(home, service).write_text(_seed_stamp(settings, service, env))
-    return service
+def _log_file(settings: Settings, name: str) -> Path:
+    return Home(settings.home).logs / f"{name}-prepare.log"
+
+
+def _order(settings: Settings, fleet: Fleet, service: Service) -> dict[str, Any]:
+    """For `forked`: what the service's own command line is told."""
+    return {
+        "name": service.name,
+        "words": ["migrate", "seed"] if _seed_file(settings, service).exists() else ["migrate"],
+        "env": environment(settings, fleet, service),
+        "log": str(_log_file(settings, service.name)),
+    }
+
+
+def _carried_out(settings: Settings, orders: list[dict[str, Any]]) -> Iterator[tuple[str, int]]:
+    """The name and the exit code of each, as they end. Raises Refused when not all are heard of."""
+    if not orders:
+        return
+    log = Home(settings.home).logs / "prepare.log"
+    ours = (settings.services_dir / "chassis").is_dir()  # and not a fleet of other programs
+    command = [sys.executable, "-uP", "-m", "deploy.local.forked", *(IMPORTED if ours else ())]
+    env = {**os.environ, MARKER: str(settings.home)}  # who finds what is left behind knows it by this
+    heard = set()
+    with log.open("w") as file, Popen(command, env=env, stdin=PIPE, stdout=PIPE, stderr=file, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps(orders) + "\n")
+            process.stdin.flush()
+        for line in process.stdout:
+            said = json.loads(line)
+            heard.add(said["name"])
+            yield said["name"], said["exit"]
+    if len(heard) < len(orders):
+        raise Refused(f"the databases could not be prepared; the last words in {log}:\n{tail(log)}")

@@ -68,3 +68,9 @@ def test_a_failed_migration_is_told_with_its_last_words_and_tried_again(system, 
         run(system)
     monkeypatch.delenv("BROKEN_MIGRATION")
     assert run(system) == ["apples"]
+
+
+def test_a_death_in_the_middle_is_told(system, monkeypatch):
+    monkeypatch.setattr("deploy.local.prepare.sys.executable", "/bin/false")
+    with pytest.raises(Refused, match="could not be prepared"):
+        run(system)
