@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,19 +58,21 @@ class System:
 
     def call(self, command: str, timeout_s: float = ANSWER_S, **properties: str) -> dict:
         """One command to the supervisor; raises Refused when it does not answer or refuses."""
-        from circus.client import CircusClient
-        from circus.exc import CallError
+        import zmq
 
         if not self.controllable:
             raise Refused(f"the supervisor (pid {self.supervisor_pid}) is not ready yet: try again")
-        client = CircusClient(endpoint=f"ipc://{self.home.sockets / SOCKET}", timeout=timeout_s)
-        try:
-            answer = client.send_message(command, **properties)
-        except CallError:
-            who = f"the supervisor (pid {self.supervisor_pid})"
-            raise Silent(f"{who} does not answer: `souk down` ends everything") from None
-        finally:
-            client.stop()
+        # What circus' own client says (circus.readthedocs.io, "Library"), without all that it imports: that is a
+        # quarter of the time which a command takes.
+        context: zmq.Context = zmq.Context.instance()
+        with context.socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.connect(f"ipc://{self.home.sockets / SOCKET}")
+            socket.send_json({"id": uuid.uuid4().hex, "command": command, "properties": properties})
+            if not socket.poll(timeout_s * 1000):
+                who = f"the supervisor (pid {self.supervisor_pid})"
+                raise Silent(f"{who} does not answer: `souk down` ends everything")
+            answer = socket.recv_json()
         if answer["status"] != "ok":
             raise Refused(f"the supervisor refused {command!r}: {answer.get('reason')}")
         return answer
