@@ -80,7 +80,7 @@ def bad_tokens() -> dict[str, dict[str, str]]:
         "alg none": _bearer(jwt.encode(user_claims(), "", algorithm="none", headers={"kid": "test"})),
         "HS256 with the public key": _bearer(_signed_with_the_public_key()),
         "expired": _bearer(user_token(expires_in=LONG_AGO_S)),
-        "not valid yet": _bearer(user_token(nbf=int(time.time()) + 3600)),
+        "not valid yet": _bearer(user_token(nbf=int(time.time()) + VALID_S)),
         "another audience": _bearer(user_token(aud="elsewhere")),
         "another issuer": _bearer(user_token(iss="elsewhere")),
         "no exp": _bearer(user_token(exp=None)),
