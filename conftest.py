@@ -1,4 +1,4 @@
-"""What all tests share: in which combinations whole systems run, and that they do so on one worker."""
+"""What all tests share: servers, and in which combinations whole systems run, and that they do so on one worker."""
 
 import gc
 import signal
@@ -7,6 +7,11 @@ import pytest
 from _pytest import nodes
 
 from chassis.testing_dimensions import EVERY, PAIRWISE, covering, having
+
+# Named here and nowhere else: a fixture that two conftest.py import is two, each with a server of its own.
+pytest_plugins = (
+    "chassis.testing_fixtures", "chassis.testing_postgres", "chassis.testing_rabbitmq", "chassis.testing_redis"
+)  # fmt: skip
 
 
 def pytest_configure() -> None:

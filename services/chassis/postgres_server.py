@@ -115,6 +115,17 @@ def postgres_database(server: URL) -> Iterator[str]:
         _execute(server, f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
 
 
+def empty_database(url: str) -> None:
+    """End all other connections to a database, and throw away all that is in it. Its owner can, from PostgreSQL 15 on."""
+    database = make_url(url)
+    _execute(
+        database,
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    _execute(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+
 def create_database(server: URL) -> str:
     """The URL of a new, empty database."""
     name = f"souk_{uuid.uuid4().hex[:12]}"

@@ -1,7 +1,6 @@
 """A PostgreSQL for tests: the one that POSTGRES_URL names, else one of our own where the programs are installed.
 
-A service's conftest.py imports the fixtures `postgres` and `database_url`; a test that is marked
-`on_both_databases` then runs on SQLite and on PostgreSQL, and is skipped where there is none.
+A test that is marked `on_both_databases` runs on SQLite and on PostgreSQL, and is skipped where there is none.
 """
 
 from collections.abc import Iterator
@@ -11,10 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from chassis.postgres_server import NoPostgres, any_server, postgres_database
+from chassis.postgres_server import NoPostgres, any_server, empty_database, postgres_database
 from chassis.testing_dimensions import DIMENSIONS, server_or_skip
-
-__all__ = ["database_url", "on_both_databases", "postgres", "postgres_database", "postgres_server"]
 
 on_both_databases = pytest.mark.parametrize("database_url", DIMENSIONS["database"], indirect=True)
 
@@ -26,14 +23,22 @@ def postgres() -> Iterator[URL]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def one_database(postgres: URL) -> Iterator[str]:
+    """A database for one test after the other: to make one takes longer than most tests."""
+    with postgres_database(postgres) as url:
+        yield url
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty database: SQLite, unless the test is marked `on_both_databases`."""
     if getattr(request, "param", "sqlite") == "sqlite":
         yield f"sqlite:///{tmp_path}/test.db"
         return
-    with postgres_database(request.getfixturevalue("postgres")) as url:
-        yield url
+    url = request.getfixturevalue("one_database")
+    yield url
+    empty_database(url)
 
 
 @contextmanager

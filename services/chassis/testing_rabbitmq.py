@@ -1,7 +1,7 @@
 """A RabbitMQ for tests: the one that RABBITMQ_URL names, else one of our own where the program is installed.
 
-A conftest.py imports these fixtures; a test that is marked `over_both_carriers` then runs
-with HTTP push and with RabbitMQ, each time on a virtual host of its own, and is skipped where there is none.
+A test that is marked `over_both_carriers` runs with HTTP push and with RabbitMQ, each time on a virtual host of its
+own, and is skipped where there is none.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,6 @@ import pytest
 
 from chassis.rabbitmq_server import Broker, NoRabbitMQ, OwnBroker, any_broker, own_broker, virtual_host
 from chassis.testing_dimensions import DIMENSIONS, server_or_skip
-
-__all__ = ["broker_url", "events_url", "on_rabbitmq", "over_both_carriers", "own_rabbitmq", "rabbitmq", "virtual_host"]
 
 # All on one worker of pytest-xdist, so that one server is enough.
 on_rabbitmq = pytest.mark.xdist_group("rabbitmq")

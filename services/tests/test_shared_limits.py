@@ -14,9 +14,6 @@ import pytest
 import requests
 
 from chassis.testing import SERVICE_KEY, as_user, eventually, key_set
-from chassis.testing_redis import redis
-
-__all__ = ["redis"]
 
 TOY = """
 from chassis.identity import requires

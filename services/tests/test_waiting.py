@@ -8,9 +8,7 @@ from sqlalchemy import text
 from chassis import migrate
 from chassis.engines import make_engine
 from chassis.testing import eventually
-from chassis.testing_postgres import database_url, on_both_databases, postgres
-
-__all__ = ["database_url", "postgres"]
+from chassis.testing_postgres import on_both_databases
 
 
 @pytest.fixture(autouse=True)

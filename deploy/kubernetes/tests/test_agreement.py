@@ -14,11 +14,9 @@ from chassis.dns_discovery import CEILING_S
 from chassis.engines import make_engine
 from chassis.settings import ChassisSettings
 from chassis.testing import eventually
-from chassis.testing_rabbitmq import on_rabbitmq, rabbitmq, virtual_host
+from chassis.testing_rabbitmq import on_rabbitmq, virtual_host
 from chassis.web import make_app
 from gateway import settings as gateway_settings
-
-__all__ = ["rabbitmq"]
 
 PORT = 8000
 COREDNS_CACHE_S = 30

@@ -11,11 +11,8 @@ import psycopg
 import pytest
 
 from chassis.settings import ChassisSettings
-from chassis.testing_postgres import postgres
 from deploy.checks.kubernetes import FOLDER, VERSION
 from deploy.local.home import SEED_USERS
-
-__all__ = ["postgres"]
 
 
 def made(overlay):

@@ -9,11 +9,7 @@ from flask import Flask
 from accounts.app import create_app
 from accounts.settings import Settings
 from chassis.testing import app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
-from chassis.testing_redis import redis
 
-__all__ = ["app", "client", "database_url", "make_app", "postgres", "redis"]
 ROUTES = {"account.registered": ["notifications"]}
 
 

@@ -9,10 +9,6 @@ from flask import Flask
 from bank.app import create_app
 from bank.settings import Settings
 from chassis.testing import app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
-
-__all__ = ["app", "client", "database_url", "make_app", "postgres"]
 
 
 @pytest.fixture

@@ -11,9 +11,6 @@ from carts.app import create_app
 from carts.settings import Settings
 from carts.tests.helpers import FakeCatalog
 from chassis.testing import app_maker
-from chassis.testing_postgres import database_url, postgres
-
-__all__ = ["app", "catalog", "client", "database_url", "make_app", "postgres"]
 
 
 @pytest.fixture

@@ -9,10 +9,7 @@ from flask import Flask
 from catalog.app import create_app
 from catalog.settings import Settings
 from chassis.testing import app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
 
-__all__ = ["app", "client", "database_url", "make_app", "postgres"]
 ROUTES = {"product.changed": ["inventory"]}
 
 

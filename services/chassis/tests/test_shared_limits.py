@@ -15,9 +15,7 @@ from chassis.errors import TooManyRequests
 from chassis.limits import SubjectLimits
 from chassis.shared_limits import SharedLimits
 from chassis.testing import eventually
-from chassis.testing_redis import redis
 
-__all__ = ["redis"]
 SLOW = 0.001  # tokens a second: nothing comes back while a test runs
 PATIENT_S = 20.0  # for tests in which Redis answers: a busy machine is no failure
 

@@ -7,12 +7,9 @@ import pytest
 from flask import Flask
 
 from chassis.testing import app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
 from inventory.app import create_app
 from inventory.settings import Settings
 
-__all__ = ["app", "client", "database_url", "make_app", "postgres"]
 ROUTES = {"stock.reserved": ["orders"], "stock.rejected": ["orders"]}
 
 

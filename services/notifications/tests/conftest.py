@@ -7,12 +7,8 @@ import pytest
 from flask import Flask
 
 from chassis.testing import app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
 from notifications.app import create_app
 from notifications.settings import Settings
-
-__all__ = ["app", "client", "database_url", "make_app", "postgres"]
 
 
 @pytest.fixture

@@ -9,12 +9,9 @@ import pytest
 from flask import Flask
 
 from chassis.testing import Neighbour, app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
 from orders.app import create_app
 from orders.settings import Settings
 
-__all__ = ["app", "catalog", "client", "database_url", "make_app", "postgres"]
 ROUTES = {
     "order.placed": ["inventory", "carts"],
     "payment.requested": ["payments"],

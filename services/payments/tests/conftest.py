@@ -7,12 +7,9 @@ import pytest
 from flask import Flask
 
 from chassis.testing import Neighbour, app_maker
-from chassis.testing_fixtures import app, client
-from chassis.testing_postgres import database_url, postgres
 from payments.app import create_app
 from payments.settings import Settings
 
-__all__ = ["app", "bank_server", "client", "database_url", "make_app", "postgres"]
 ROUTES = {name: ["orders"] for name in ("payment.captured", "payment.declined", "payment.refunded")}
 
 
