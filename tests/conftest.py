@@ -8,13 +8,15 @@ from bench.combined import Combined, combined
 from bench.customer import Customer
 from chassis.testing_dimensions import Combination
 
+# Else two hashes for each of a crowd of customers are much of what a system costs. Accounts' own tests are about them.
+CHEAP = {"ACCOUNTS__ARGON2_MEMORY_KIB": "64", "ACCOUNTS__ARGON2_PASSES": "1"}
 MAX_TRIES = 3  # so few that an event which nobody takes is soon dead; no fault of ours may cost a good one that many
 
 
 @pytest.fixture(scope="session")
 def system(combination: Combination) -> Iterator[Combined]:
     """A running system. Tests that use it leave it as they found it, but for the numbers of replicas."""
-    with combined(combination, EVENT_MAX_TRIES=str(MAX_TRIES)) as system:
+    with combined(combination, EVENT_MAX_TRIES=str(MAX_TRIES), **CHEAP) as system:
         system.up()
         yield system
 

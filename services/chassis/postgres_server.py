@@ -116,7 +116,7 @@ def postgres_database(server: URL) -> Iterator[str]:
 
 
 def empty_database(url: str) -> None:
-    """End all other connections to a database, and throw away all that is in it. Its owner can, from PostgreSQL 15 on."""
+    """End all other connections to a database, and throw away what is in it. Its owner can, from PostgreSQL 15 on."""
     database = make_url(url)
     _execute(
         database,
