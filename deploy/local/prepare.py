@@ -123,9 +123,9 @@ def _carried_out(settings: Settings, orders: list[dict[str, Any]]) -> Iterator[t
     heard = set()
     with log.open("w") as file, Popen(command, env=env, stdin=PIPE, stdout=PIPE, stderr=file, text=True) as process:
         assert process.stdin is not None and process.stdout is not None
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError):  # if it has died, nobody is heard of
             process.stdin.write(json.dumps(orders) + "\n")
-            process.stdin.flush()
+            process.stdin.close()
         for line in process.stdout:
             said = json.loads(line)
             heard.add(said["name"])
