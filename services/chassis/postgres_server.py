@@ -121,7 +121,7 @@ def empty_database(url: str) -> None:
     _execute(
         database,
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()",
     )
     _execute(database, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 

@@ -70,7 +70,7 @@ def test_a_failed_migration_is_told_with_its_last_words_and_tried_again(system, 
     assert run(system) == ["apples"]
 
 
-def test_a_death_in_the_middle_is_told(system, monkeypatch):
+def test_a_process_that_dies_at_once_is_told(system, monkeypatch):
     monkeypatch.setattr("deploy.local.prepare.sys.executable", "/bin/false")
     with pytest.raises(Refused, match="could not be prepared"):
         run(system)

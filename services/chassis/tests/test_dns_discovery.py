@@ -150,7 +150,7 @@ def test_nonsense_changes_nothing_and_the_next_good_answer_counts(server, open_d
     discovery = open_discovery()
     assert urls(discovery) == ["http://10.0.0.1:8000"]
     server.fault = fault
-    asked_again(server)  # so that no good answer is under way any more
+    asked_again(server, 3)  # so that no good answer is under way any more
 
     def said(words):  # also of questions that a busy machine was too slow for
         return caplog.text.count(words)
