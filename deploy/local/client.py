@@ -62,8 +62,7 @@ class System:
 
         if not self.controllable:
             raise Refused(f"the supervisor (pid {self.supervisor_pid}) is not ready yet: try again")
-        # What circus' own client says (circus.readthedocs.io, "Library"), without all that it imports: that is a
-        # quarter of the time which a command takes.
+        # What circus' own client says (circus.readthedocs.io, "Library"), without all that it imports for it.
         context: zmq.Context = zmq.Context.instance()
         with context.socket(zmq.DEALER) as socket:
             socket.linger = 0

@@ -10,7 +10,7 @@ from deploy.local.errors import Refused
 from deploy.local.fleet import SYSTEM_FOLDERS, Fleet
 from deploy.local.settings import Settings
 
-PACKAGES = ("circus", "flask", "gunicorn", "jwt", "pydantic", "requests", "sqlalchemy")
+PACKAGES = ("circus", "flask", "gunicorn", "jwt", "pydantic", "requests", "sqlalchemy", "zmq")
 
 
 def check(settings: Settings, fleet: Fleet) -> None:

@@ -18,7 +18,7 @@ from deploy.local.home import Home
 from deploy.local.logs import tail
 from deploy.local.settings import Settings
 
-IMPORTED = ("chassis.migrate", "chassis.database")  # what every migration needs and what takes it most of its time
+IMPORTED = ("chassis.migrate", "chassis.database")  # most of what a migration takes is importing these
 REVISION = re.compile(r"(\d{4})_\w+\.py")
 
 

@@ -54,4 +54,5 @@ def test_the_services_do_without_what_only_the_runner_and_the_laboratory_need():
         "numpy",
         "docker",
         "circus",
+        "pyzmq",
     }

@@ -176,7 +176,7 @@ def test_a_key_lives_until_its_bucket_is_full_again_and_does_not_name_the_subjec
 
 def test_a_clock_of_redis_that_was_set_back_costs_one_empty_bucket_at_most(replica, redis):
     shared = replica()
-    limits(shared, per_second=0.01, burst=2).take("ada")  # so slowly refilled that its key is still there
+    limits(shared, per_second=SLOW, burst=2).take("ada")  # its key is still there when we look
     with redis.client() as client:
         (key,) = client.keys("souk:toy:requests:*")
         client.set(key, time.time() + 3600)
