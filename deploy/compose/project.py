@@ -47,6 +47,8 @@ def compose(*words: str, environ: Mapping[str, str] = os.environ) -> str:
         raise Refused("there is no `docker` here: install Docker Engine and its Compose plugin")
     done = run("compose", *words, environ=environ)
     if done.returncode:
+        if run("compose", "version").returncode:
+            raise Refused("this `docker` has no Compose: install its Compose plugin")
         raise Refused(f"`docker compose {words[0]}` ended with {done.returncode}: {last_line(done.stderr)}")
     return done.stdout
 

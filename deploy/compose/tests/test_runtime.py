@@ -10,12 +10,15 @@ from types import SimpleNamespace
 import pytest
 
 from deploy.compose import runtime
+from deploy.compose.commands import run
 from deploy.compose.project import Project
 from deploy.compose.runtime import Containers
 from deploy.local.errors import Refused
 from deploy.local.fleet import load_fleet
 from deploy.local.settings import load
 
+HAS_COMPOSE = shutil.which("docker") is not None and run("compose", "version").returncode == 0
+needs_compose = pytest.mark.skipif(not HAS_COMPOSE, reason="there is no Docker Compose here")
 SOUK = Path(sys.executable).with_name("souk")
 SERVICES = {
     "orders": {"restart": "unless-stopped"},
@@ -39,12 +42,20 @@ def test_without_docker_it_says_what_to_install(tmp_path):
     assert "there is no `docker` here" in refused("status", PATH=str(tmp_path))
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker here")
+def test_without_compose_it_says_what_to_install(tmp_path):
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho \"Run 'docker --help' for more information\" >&2; exit 125\n")
+    docker.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    assert "this `docker` has no Compose: install its Compose plugin" in refused("status", PATH=path)
+
+
+@needs_compose
 def test_without_an_engine_it_says_where_it_looked():
     assert "no Docker engine answers at unix:///nowhere" in refused("status", DOCKER_HOST="unix:///nowhere")
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker here")
+@needs_compose
 def test_a_compose_file_that_is_none_is_one_line(tmp_path):
     (tmp_path / "broken.yml").write_text("services: 7\n")
     assert "docker compose config" in refused("audit", COMPOSE_FILE=str(tmp_path / "broken.yml"))
