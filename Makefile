@@ -28,8 +28,8 @@ compose-down:  ## stop and remove the containers; the data stays (docker compose
 compose-test: setup  ## the tests that need a Docker Engine: a system of containers of its own, at most 8 minutes
 	@$(PYTHON_IN_VENV) -m pytest -q tests/compose -m compose
 
-test: setup  ## all tests, two at a time: whole systems in one row, all else in the other
-	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup
+test: setup  ## all tests: three workers, of which one has the whole systems, one after the other
+	@$(PYTHON_IN_VENV) -m pytest -q -n 3 --dist loadgroup
 
 test-all: setup  ## the same in every combination of databases, brokers and registries, with all kill points; an hour
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 --dist loadgroup --all-combinations -m "not slow and not compose"
