@@ -45,6 +45,9 @@ class Page(HTMLParser):
         self.words += data
 
 
+on_one_worker = pytest.mark.xdist_group("report")  # those that use the folder, which takes seconds to make
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("results") / "bank-away-20260101T120000Z"
@@ -52,6 +55,7 @@ def folder(tmp_path_factory):
     return made
 
 
+@on_one_worker
 def test_the_report_has_each_check_arm_fault_and_plot(folder):
     page = Page((folder / report.NAME).read_text())
     for words in ("failed requests", "the audit is clean", "breaker off", "breaker on", "The bank is away for 10 s",
@@ -60,6 +64,7 @@ def test_the_report_has_each_check_arm_fault_and_plot(folder):
     assert {"svg", "math", "mfrac"} <= page.elements
 
 
+@on_one_worker
 def test_the_report_is_one_file_that_fetches_nothing(folder):
     text = (folder / report.NAME).read_text()
     page = Page(text)
@@ -70,6 +75,7 @@ def test_the_report_is_one_file_that_fetches_nothing(folder):
     assert "url(" not in text.replace("url(#", "")
 
 
+@on_one_worker
 def test_plots_are_written_as_svg_and_as_png_and_are_the_same_each_time(folder, tmp_path):
     assert {file.name for file in (folder / "plots").iterdir()} == {
         f"{name}.{kind}" for name in ("timeline", "latency", "cpu") for kind in ("svg", "png")
