@@ -1,7 +1,6 @@
 """What is refused in one line; what compose's file says of a service; that a fault ends however it is interrupted."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from deploy.compose import runtime
-from deploy.compose.commands import run
 from deploy.compose.project import Project
 from deploy.compose.runtime import Containers
 from deploy.local.errors import Refused
 from deploy.local.fleet import load_fleet
 from deploy.local.settings import load
 
-HAS_COMPOSE = shutil.which("docker") is not None and run("compose", "version").returncode == 0
-needs_compose = pytest.mark.skipif(not HAS_COMPOSE, reason="there is no Docker Compose here")
 SOUK = Path(sys.executable).with_name("souk")
 SERVICES = {
     "orders": {"restart": "unless-stopped"},
@@ -42,23 +38,28 @@ def test_without_docker_it_says_what_to_install(tmp_path):
     assert "there is no `docker` here" in refused("status", PATH=str(tmp_path))
 
 
-def test_without_compose_it_says_what_to_install(tmp_path):
+def docker_that(tmp_path, script):
+    """The PATH with a `docker` that does this, before all others."""
     docker = tmp_path / "docker"
-    docker.write_text("#!/bin/sh\necho \"Run 'docker --help' for more information\" >&2; exit 125\n")
+    docker.write_text(f"#!/bin/sh\n{script}\n")
     docker.chmod(0o755)
-    path = f"{tmp_path}:{os.environ['PATH']}"
+    return f"{tmp_path}:{os.environ['PATH']}"
+
+
+def test_without_compose_it_says_what_to_install(tmp_path):
+    path = docker_that(tmp_path, "echo \"Run 'docker --help' for more information\" >&2; exit 125")
     assert "this `docker` has no Compose: install its Compose plugin" in refused("status", PATH=path)
 
 
-@needs_compose
-def test_without_an_engine_it_says_where_it_looked():
-    assert "no Docker engine answers at unix:///nowhere" in refused("status", DOCKER_HOST="unix:///nowhere")
+def test_without_an_engine_it_says_where_it_looked(tmp_path):
+    path = docker_that(tmp_path, """echo '{"name": "shop", "services": {}}'""")
+    line = refused("status", PATH=path, DOCKER_HOST="unix:///nowhere")
+    assert "no Docker engine answers at unix:///nowhere" in line
 
 
-@needs_compose
 def test_a_compose_file_that_is_none_is_one_line(tmp_path):
-    (tmp_path / "broken.yml").write_text("services: 7\n")
-    assert "docker compose config" in refused("audit", COMPOSE_FILE=str(tmp_path / "broken.yml"))
+    path = docker_that(tmp_path, '[ "$2" = version ] || { echo "services must be a mapping" >&2; exit 15; }')
+    assert "`docker compose config` ended with 15: services must be a mapping" in refused("audit", PATH=path)
 
 
 def test_jobs_are_no_services_and_what_only_compose_has_comes_last_and_is_single():

@@ -14,6 +14,7 @@ from loadtests.lab.tests import synthetic
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 FETCHING = {"src", "href", "xlink:href", "action", "data", "poster", "srcset"}
+on_one_worker = pytest.mark.xdist_group("report")  # those that use the folder, which takes seconds to make
 
 
 class Page(HTMLParser):
@@ -43,9 +44,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.words += data
-
-
-on_one_worker = pytest.mark.xdist_group("report")  # those that use the folder, which takes seconds to make
 
 
 @pytest.fixture(scope="module")
