@@ -48,10 +48,8 @@ def sign_in(
     Raises Unauthenticated, with the same words and after the same time whether or not the e-mail is known, and
     TooManyRequests after too many failures with this e-mail.
     """
-    failures.check(email_key(email))
-    user = find_by_email(database, email)
-    if not passwords.matches(user.password_hash if user else None, password) or user is None:
-        failures.take(email_key(email))
+    user = _owner(database, passwords, failures, email, password)
+    if user is None:
         raise Unauthenticated("this e-mail and this password do not belong together")
     if passwords.outdated(user.password_hash):
         change_password(database, user, passwords.hash(password))
@@ -111,6 +109,21 @@ def forget_expired_tokens(session: Session) -> None:
     good = exists().where(RefreshToken.family_id == Family.id, RefreshToken.expires_at >= utc_now())
     session.execute(delete(Family).where(~good))
     session.execute(delete(RefreshToken).where(RefreshToken.expires_at < utc_now()))
+
+
+def _owner(
+    database: Database, passwords: Passwords, failures: SubjectLimits, email: str, password: str
+) -> User | None:
+    """Whose e-mail and password these are. Each try is counted first, or many guesses at once would all be looked at."""
+    failures.take(email_key(email))
+    wrong = False
+    try:
+        user = find_by_email(database, email)
+        wrong = not passwords.matches(user.password_hash if user else None, password)
+    finally:
+        if not wrong:  # right, or nobody could look
+            failures.give_back(email_key(email))
+    return None if wrong else user
 
 
 def _renew(session: Session, token_hash: str, lifetime: timedelta, grace: timedelta, now: datetime) -> SignedIn | None:

@@ -43,13 +43,15 @@ class SubjectLimits:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # subject -> (tokens, when)
         self._lock = threading.Lock()
 
-    def check(self, subject: str) -> None:
-        """Raises TooManyRequests if another request would be one too many; counts nothing."""
-        self._refuse_below_one(self._tokens(subject, spend=0))
-
     def take(self, subject: str) -> None:
         """Count a request of `subject`. Raises TooManyRequests."""
-        self._refuse_below_one(self._tokens(subject, spend=1))
+        tokens = self._tokens(subject, spend=1)
+        if tokens < 1:
+            raise TooManyRequests("you are asking too fast", retry_after=(1 - tokens) / self.per_second)
+
+    def give_back(self, subject: str) -> None:
+        """What was taken does not count after all."""
+        self._tokens(subject, spend=-1)
 
     def _tokens(self, subject: str, spend: float) -> float:
         """How many requests the subject had left; a refused one spends nothing."""
@@ -58,7 +60,7 @@ class SubjectLimits:
         if self._shared is not None:
             shared = self._shared.tokens(self._name, subject, spend, self.per_second, self.burst)
             if shared is not None:
-                if shared >= 1 and spend:
+                if shared >= 1 or spend < 0:
                     self._own_tokens(subject, spend)  # or losing Redis would give everybody a new burst
                 return shared
         return self._own_tokens(subject, spend)
@@ -68,14 +70,10 @@ class SubjectLimits:
         with self._lock:
             tokens, then = self._buckets.pop(subject, (self.burst, now))
             tokens = min(self.burst, tokens + (now - then) * self.per_second)
-            self._buckets[subject] = (tokens - spend if tokens >= 1 else tokens, now)
+            self._buckets[subject] = (tokens - spend if tokens >= 1 or spend < 0 else tokens, now)
             if len(self._buckets) > self.REMEMBERED:
                 self._buckets.popitem(last=False)
         return tokens
-
-    def _refuse_below_one(self, tokens: float) -> None:
-        if tokens < 1:
-            raise TooManyRequests("you are asking too fast", retry_after=(1 - tokens) / self.per_second)
 
 
 def shared_limits(app: Flask, settings: ChassisSettings) -> "SharedLimits | None":

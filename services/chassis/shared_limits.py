@@ -33,11 +33,9 @@ local now = time[1] + time[2] / 1e6
 local full_at = tonumber(redis.call('GET', KEYS[1]) or now)
 full_at = math.min(math.max(full_at, now), now + burst / rate)
 local tokens = burst - (full_at - now) * rate
-if spend > 0 then
-    if tokens >= 1 then full_at = full_at + spend / rate end
-    local left_ms = math.ceil((full_at - now) * 1000)
-    redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', string.format('%.0f', math.max(1, left_ms)))
-end
+if tokens >= 1 or spend < 0 then full_at = full_at + spend / rate end
+local left_ms = math.ceil((full_at - now) * 1000)
+redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', string.format('%.0f', math.max(1, left_ms)))
 return string.format('%.9f', tokens)
 """
 FAILURES = (RedisError, OSError, ValueError)  # ValueError: an answer that is no number, a host that is no name

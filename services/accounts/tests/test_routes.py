@@ -1,3 +1,7 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
+
 import jwt
 import pytest
 
@@ -12,6 +16,7 @@ from accounts.tests.helpers import (
     sign_in,
     signed_in,
 )
+from chassis.errors import Unavailable
 from chassis.testing import assert_problem, bad_bodies, bad_service_tokens, bad_tokens, published
 
 WRONG = "another password"
@@ -140,10 +145,32 @@ def test_with_redis_whoever_guesses_has_no_more_tries_on_more_replicas(make_app,
         assert EMAIL not in key
 
 
-def test_signing_in_well_is_not_counted(make_app):
-    client = make_app(sign_in_failures_per_min=2).test_client()
+def test_guesses_side_by_side_are_looked_at_no_more_often(make_app, redis, monkeypatch):
+    limit = {"sign_in_failures_per_min": 2, "redis_url": redis.url, "redis_timeout_ms": 20_000}
+    apps, looked_at = [make_app(**limit) for _ in range(2)], []
+
+    def matches(_, password):
+        looked_at.append(password)
+        time.sleep(0.2)  # all who may look do so side by side
+
+    for app in apps:
+        app.extensions["souk.shared_limits"].probe()
+        monkeypatch.setattr(app.extensions["accounts.passwords"], "matches", matches)
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda app: sign_in(app.test_client(), password=WRONG).status_code, apps * 4)
+        assert sorted(answers) == [401] * 2 + [429] * 6
+    assert len(looked_at) == 2
+
+
+def test_only_a_wrong_password_is_counted(make_app, monkeypatch):
+    app = make_app(sign_in_failures_per_min=2)
+    client, passwords = app.test_client(), app.extensions["accounts.passwords"]
     register(client)
     assert [sign_in(client).status_code for _ in range(6)] == [200] * 6
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, "matches", Mock(side_effect=Unavailable("too many people are signing in; try again")))
+        assert [sign_in(client, password=WRONG).status_code for _ in range(6)] == [503] * 6
+    assert [sign_in(client, password=WRONG).status_code for _ in range(3)] == [401, 401, 429]
 
 
 def test_a_refresh_token_is_traded_for_new_tokens(client):

@@ -80,13 +80,21 @@ def test_a_burst_can_be_given(clock):
     assert taken(SubjectLimits(0.1, True, clock, burst=7), "ada") == 7
 
 
-def test_looking_counts_nothing(clock):
-    limits = SubjectLimits(0.1, True, clock, burst=1)
+def test_what_is_given_back_does_not_count(clock):
+    limits = SubjectLimits(0.1, True, clock, burst=2)
     for _ in range(5):
-        limits.check("ada")
-    limits.take("ada")
-    with pytest.raises(TooManyRequests):
-        limits.check("ada")
+        limits.take("ada")
+        limits.give_back("ada")
+    assert taken(limits, "ada") == 2
+    limits.give_back("ada")
+    assert taken(limits, "ada") == 1
+
+
+def test_giving_back_makes_no_more_than_one_burst(clock):
+    limits = SubjectLimits(0.1, True, clock, burst=2)
+    for _ in range(5):
+        limits.give_back("ada")
+    assert taken(limits, "ada") == 2
 
 
 def test_only_so_many_subjects_are_remembered(clock):
