@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -84,6 +85,7 @@ class Server(BaseApplication):
 
     def run(self) -> None:
         _check_that_port_is_free(self.settings)
+        _check_who_is_there(self.settings)
         DrainingArbiter(self).run()
 
 
@@ -114,6 +116,17 @@ def _check_that_port_is_free(settings: ChassisSettings) -> None:
             pass
     except OSError as error:
         sys.exit(f"{settings.service}: cannot listen on {settings.host}:{settings.port}: {error.strerror}")
+
+
+def _check_who_is_there(settings: ChassisSettings) -> None:
+    """A file of instances that cannot be read would end the worker with a stack of lines; this says it in one."""
+    if urlsplit(settings.discovery_url).scheme == "static":
+        from chassis.discovery import make_discovery  # the master has no other use for it
+
+        try:
+            make_discovery(settings.discovery_url).close()
+        except ValueError as error:
+            sys.exit(f"{settings.service}: DISCOVERY_URL: {error}")
 
 
 def _start_worker(worker: Any) -> None:

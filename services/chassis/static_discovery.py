@@ -70,7 +70,7 @@ def _stamp(file: Path) -> tuple[int, int]:
     try:
         status = file.stat()
     except OSError as error:
-        raise ValueError(f"cannot read {file}: {error}") from error
+        raise ValueError(f"cannot read {file}: {error.strerror}") from error
     return status.st_mtime_ns, status.st_size
 
 

@@ -153,6 +153,18 @@ def test_a_taken_port_is_one_clear_line(start_toy):
         assert "Traceback" not in process.log.read_text()
 
 
+def test_a_file_of_instances_that_cannot_be_read_is_one_line(start_toy, tmp_path):
+    for content, reason in ((None, "No such file or directory"), ("catalog = 1", "needs a table [services]")):
+        file = tmp_path / "instances.toml"
+        if content:
+            file.write_text(content)
+        process = start_toy(wait=False, DISCOVERY_URL=f"static://{file}")
+        assert process.wait(timeout=30) == 1
+        (line,) = process.log.read_text().splitlines()
+        assert str(file) in line
+        assert reason in line
+
+
 def test_wrong_settings_are_all_named_at_once():
     wrong = {
         "PORT": "99999",
