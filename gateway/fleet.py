@@ -15,8 +15,8 @@ class Route:
 
     prefix: its public path. timeout_ms: the time that a request to it gets. idempotent: its POST routes that
     are safe to send twice; `{id}` stands for one path segment. try_ms: how long one instance is waited for before
-    another one is asked, where that is safe. threads: requests that one instance works on at once. writes: how many
-    of the requests that one instance is sent at once may be writes; 0: all.
+    another one is asked, where that is safe. threads: requests that one instance works on at once, where it does not
+    say so itself. writes: how many of the requests that one instance is sent at once may be writes; 0: all.
     """
 
     service: str

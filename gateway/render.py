@@ -36,11 +36,15 @@ DROPPED_HEADERS = (
 
 @dataclass(frozen=True, order=True)
 class Server:
-    """One healthy instance. `address` must be a literal IP address, so that nginx needs no name server."""
+    """One healthy instance. `address` must be a literal IP address, so that nginx needs no name server.
+
+    threads: requests that it works on at once, as it says itself; 0: it does not say, fleet.toml does.
+    """
 
     address: str
     port: int
     weight: int = 1
+    threads: int = 0
 
     @property
     def target(self) -> str:
@@ -113,13 +117,14 @@ def _template() -> jinja2.Template:
 
 def _upstreams(route: Route, live: Live, connections_per_thread: int) -> list[dict[str, object]]:
     """One, or a second one for writes: the same instances, and fewer requests at once."""
+    servers = _servers(route, live)
+    places = [(server.threads or route.threads) * connections_per_thread for server in servers]
     upstream: dict[str, object] = {
         "name": route.service,
         "balancing": BALANCING[live.balancing.get(route.service, "round_robin")],
-        "servers": _servers(route, live),
-        "max_conns": route.threads * connections_per_thread,
+        "servers": list(zip(servers, places, strict=True)),
     }
-    writes = upstream | {"name": f"{route.service}_writes", "max_conns": route.writes}
+    writes = upstream | {"name": f"{route.service}_writes", "servers": [(server, route.writes) for server in servers]}
     return [upstream, writes] if route.writes else [upstream]
 
 

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from gateway.render import BALANCING, Live, Server
 
 KV_PREFIX = "souk/gateway/"
 LONGEST_CACHE_S = 3600
+MOST_THREADS = 1000
 
 
 class Discovery(Protocol):
@@ -61,7 +63,7 @@ class Watch:
     def save(self) -> None:
         """Write what is known to the memory file."""
         with self._lock:
-            servers = {name: [[s.address, s.port, s.weight] for s in known] for name, known in self._servers.items()}
+            servers = {name: [astuple(server) for server in known] for name, known in self._servers.items()}
             text = json.dumps({"servers": servers, "pairs": self._pairs}, indent=1)
         aside = self._memory.with_suffix(".new")
         aside.write_text(text)
@@ -117,7 +119,13 @@ def _server(instance: Instance) -> Server | None:
     except (OSError, ValueError) as error:
         log("warning", "an instance without a usable address is left out", id=instance.id, reason=str(error))
         return None
-    return Server(str(address), instance.port, min(max(instance.weight, 1), 100))
+    return Server(str(address), instance.port, min(max(instance.weight, 1), 100), _threads(instance))
+
+
+def _threads(instance: Instance) -> int:
+    """What the instance says of itself; 0 where it says nothing, or nothing that makes sense."""
+    said = str(instance.meta.get("threads", ""))
+    return min(int(said), MOST_THREADS) if re.fullmatch("[0-9]{1,9}", said) else 0
 
 
 def _read_pairs(pairs: Mapping[str, str], services: Sequence[str]) -> tuple[dict[str, str], int | None]:

@@ -27,8 +27,8 @@ def registry():
     fake.stop()
 
 
-def listed(upstream):
-    return row(f"orders-{upstream.port}", port=upstream.port, Address="127.0.0.1")
+def listed(upstream, **fields):
+    return row(f"orders-{upstream.port}", port=upstream.port, Address="127.0.0.1", **fields)
 
 
 @pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE.keys())
@@ -54,6 +54,21 @@ def test_the_last_good_list_stays_in_use(registry, upstream, tmp_path, answer, c
     discovery.close()
     said = [record.message for record in caplog.records if "does not answer for /v1/health" in record.message]
     assert len(said) == 1
+
+
+def test_an_instance_that_says_how_many_threads_it_has_is_believed_if_that_can_be(registry, upstream, tmp_path):
+    fleet = tmp_path / "fleet.toml"
+    fleet.write_text('[[service]]\nname = "orders"\nprefix = "/api/orders"\nthreads = 8\n')
+    said = {"3": 6, "0": 16, "-1": 16, "many": 16, "1; }": 16, "99999": 2000, 4: 8}
+    instances = [upstream() for _ in said]
+    rows = [listed(one, Meta={"threads": threads}) for one, threads in zip(instances, said, strict=True)]
+    registry.set(*rows)
+    discovery = make_discovery(registry.url)
+    with open_gateway(tmp_path, discovery, FLEET_FILE=str(fleet)):
+        text = (tmp_path / "run" / "nginx" / "nginx.conf").read_text()
+        for one, places in zip(instances, said.values(), strict=True):
+            assert f":{one.port} weight=1 max_fails=0 max_conns={places};" in text
+    discovery.close()
 
 
 def test_an_instance_that_cannot_be_is_left_out_and_the_others_serve(registry, upstream, tmp_path):

@@ -46,6 +46,14 @@ def test_the_order_of_instances_and_a_doubled_address_do_not_change_the_text():
     assert one == other
 
 
+def test_an_instance_has_the_places_for_its_own_threads_and_else_for_those_of_the_fleet():
+    servers = (Server("10.0.0.1", 80, threads=2), Server("10.0.0.2", 80))
+    text = render(ROUTES, Live({"catalog": servers, "orders": servers}), Settings(connections_per_thread=3))
+    places = re.findall(r"server (\S+):80 .*max_conns=(\d+);", text)
+    reads, writes = [("10.0.0.1", "6"), ("10.0.0.2", "24")], [("10.0.0.1", "16"), ("10.0.0.2", "16")]
+    assert places == [*reads, *reads, *writes]
+
+
 @pytest.mark.parametrize("strategy", BALANCING)
 def test_each_strategy_is_in_the_upstream_of_its_service_only(strategy):
     text = render(ROUTES, Live({"orders": THREE}, {"orders": strategy}), Settings())

@@ -57,5 +57,5 @@ def stop(worker: Any) -> None:
 
 def make_registration(settings: ChassisSettings, instance: str, host: str, port: int) -> Registration:
     """What this instance tells the registry."""
-    meta = {"version": settings.version, "prefix": settings.prefix}
+    meta = {"version": settings.version, "prefix": settings.prefix, "threads": str(settings.threads)}
     return Registration(instance, settings.service, host, port, meta=meta, ttl_s=settings.ttl_s, weight=settings.weight)

@@ -232,6 +232,10 @@ def test_an_instance_registers_with_the_weight_of_its_settings():
     assert make_registration(Settings(), "toy-1", "127.0.0.1", 4001).weight == 1
 
 
+def test_an_instance_registers_how_many_requests_it_works_on_at_once():
+    assert make_registration(Settings(threads=3), "toy-1", "127.0.0.1", 4001).meta["threads"] == "3"
+
+
 def test_one_that_leaves_is_gone_at_once_and_one_that_falls_silent_after_its_ttl(real, discovery, registrar_for):
     able = threading.Event()
     able.set()
