@@ -111,10 +111,8 @@ def forget_expired_tokens(session: Session) -> None:
     session.execute(delete(RefreshToken).where(RefreshToken.expires_at < utc_now()))
 
 
-def _owner(
-    database: Database, passwords: Passwords, failures: SubjectLimits, email: str, password: str
-) -> User | None:
-    """Whose e-mail and password these are. Each try is counted first, or many guesses at once would all be looked at."""
+def _owner(database: Database, passwords: Passwords, failures: SubjectLimits, email: str, password: str) -> User | None:
+    """Whose e-mail and password these are. A try counts first, or many guesses at once would all be looked at."""
     failures.take(email_key(email))
     wrong = False
     try:
