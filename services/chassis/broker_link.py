@@ -7,6 +7,7 @@ reconnects for ever, with a capped back-off, and notices by heartbeats when the 
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -55,6 +56,7 @@ class Link:
         self._opened, self._work, self._lost = opened, work, lost
         self.up = False
         self.blocked = False  # the broker is short of memory or disk, and takes nothing now
+        self.free_since = 0.0  # when that ended, on the monotonic clock
         self._stopping = threading.Event()
         self._wakes: socket.socket | None = None
         self._waker: socket.socket | None = None
@@ -119,7 +121,7 @@ class Link:
         log.warning("the broker takes nothing: it is short of memory or disk", link=self.name)
 
     def _unblock(self) -> None:
-        self.blocked = False
+        self.blocked, self.free_since = False, time.monotonic()
         log.info("the broker takes messages again", link=self.name)
         self.wake()
 

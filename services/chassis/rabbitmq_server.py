@@ -69,6 +69,7 @@ class OwnBroker(Broker):
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         amqp, management, self._epmd_port, self._distribution = _free_ports(4)
+        self._node = f"souk-{self._distribution}@localhost"
         password = uuid.uuid4().hex
         super().__init__(f"amqp://souk:{password}@127.0.0.1:{amqp}/", f"http://127.0.0.1:{management}")
         text = CONFIGURATION.format(amqp=amqp, management=management, password=password)
@@ -96,6 +97,11 @@ class OwnBroker(Broker):
         if self._server is not None:
             self._server.send_signal(number)
 
+    def control(self, *words: str) -> None:
+        """`rabbitmqctl words`: what neither AMQP nor the management API can do. Raises CalledProcessError."""
+        command = [str(self.program.with_name("rabbitmqctl")), "--node", self._node, *words]
+        subprocess.run(command, env=self._environment(), check=True, capture_output=True, timeout=START_S)
+
     def stop(self) -> None:
         """At once: what it holds is thrown away, and an orderly end takes seven seconds."""
         self.kill()
@@ -112,7 +118,7 @@ class OwnBroker(Broker):
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "RABBITMQ_ALLOW_INPUT": "1",  # the script becomes the server, so that its pid is the server's
-            "RABBITMQ_NODENAME": f"souk-{self._distribution}@localhost",
+            "RABBITMQ_NODENAME": self._node,
             "RABBITMQ_DIST_PORT": str(self._distribution),
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
@@ -121,6 +127,7 @@ class OwnBroker(Broker):
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_LOGS": str(folder / "server.log"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": SMALL,
+            "RABBITMQ_CTL_ERL_ARGS": SMALL,
         }
 
     def _run(self, words: list[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":

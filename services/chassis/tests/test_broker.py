@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from kombu import Connection
 
-from chassis.broker_publisher import Publication, Publisher
+from chassis.broker_publisher import CONFIRM_S, Publication, Publisher
+from chassis.rabbitmq_server import virtual_host
 from chassis.testing import as_service, event, eventually, published
 from chassis.testing_rabbitmq import on_rabbitmq
 from chassis.tests.ears import ears_by, running
@@ -187,6 +188,28 @@ def test_a_broker_that_is_killed_under_publishing_loses_nothing(tmp_path, own_ra
         eventually(lambda: states(app) == {"sent"}, within_s=60)
         with ears_by(own_rabbitmq.url, tmp_path / "ears") as ears:
             eventually(lambda: len({e["id"] for e in ears.heard}) == 100, within_s=60)
+    assert {tries for (tries,) in rows(app, "tries")} == {0}
+
+
+def test_a_broker_that_is_short_of_memory_is_waited_for_and_loses_nothing(tmp_path, own_rabbitmq, capsys):
+    with virtual_host(own_rabbitmq) as url, running(toy_app(tmp_path, event_routes=TO_ITSELF, events_url=url)) as app:
+        add(database_of(app), "apples")
+        eventually(lambda: value(app, "apples") == 2)
+        own_rabbitmq.control("set_vm_memory_high_watermark", "0")  # from now on it takes nothing
+        try:
+            for number in range(100):
+                add(database_of(app), f"thing-{number}")
+            eventually(lambda: not app.extensions["souk.publisher"].ready)
+            time.sleep(CONFIRM_S + 1)  # no confirm comes in time, and that is no reason to connect anew
+            assert ("pending",) in rows(app, "state")
+            assert is_ready(app)
+        finally:
+            own_rabbitmq.control("set_vm_memory_high_watermark", "absolute", "400MB")
+        eventually(lambda: all(value(app, f"thing-{number}") == 2 for number in range(100)), within_s=40)
+        eventually(lambda: states(app) == {"sent"})
+    said = capsys.readouterr().out
+    assert said.count("it is short of memory or disk") == said.count("the broker takes messages again") == 1
+    assert said.count("connected to the broker") == 2  # to give, and to take
     assert {tries for (tries,) in rows(app, "tries")} == {0}
 
 
