@@ -41,7 +41,7 @@ def run(
     options = Options(quick, repeat, seed, target, (results or RESULTS).resolve(), pace)
     console, said = Console(), _quiet
     try:
-        chosen = [experiments.load(name)] if name is not None else experiments.every()
+        chosen = [_one(name, pace)] if name is not None else experiments.every()
         with (
             _progress(console, len(chosen)) as (progress, said),
             one_interrupt(said),
@@ -57,6 +57,14 @@ def run(
     if len(chosen) > 1:
         console.print(_table(outcomes))
     return next(code for code in WORST if code in {outcome.code for outcome in outcomes})
+
+
+def _one(name: str, pace: float) -> experiments.Experiment:
+    """Raises CannotRun where a pace would be without effect."""
+    found = experiments.load(name)
+    if pace != 1 and not found.paced:
+        raise CannotRun(f"{name} takes no --pace: what it offers is part of what it asks")
+    return found
 
 
 def _place(runtime: Kind) -> Callable[[], Place]:

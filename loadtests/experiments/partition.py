@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,10 +12,11 @@ from loadtests.lab.experiment import CUT, Experiment
 from loadtests.lab.failing import Outcome, draw, outcome
 from loadtests.lab.laboratory import Lab
 from loadtests.lab.load import Open
-from loadtests.lab.watching import Watch, logged
+from loadtests.lab.watching import Watch, logged, until
 
 RATE, MIX = 12.0, {"order": 1}
 USUAL_S = 2.0  # an order takes a tenth of this, if it does not wait for others
+ENDS_WITHIN_S = 60.0
 PAGE = 1000
 SHORT, ARM = "a short one, to calibrate", "orders cannot reach the broker"
 ENDS = ("CONFIRMED", "CANCELLED")
@@ -40,6 +42,7 @@ class Backlog:
 
 class Partition(Experiment):
     number = 18
+    paced = True
     title = "A partition"
     question = (
         "Orders cannot reach the broker: is every order taken, does each end, and when is the backlog worked off?"
@@ -50,18 +53,18 @@ class Partition(Experiment):
     audited = True
 
     def predict(self, lab: Lab) -> None:
-        away_s = lab.seconds(30, 12)
+        away_s, rate = lab.seconds(30, 12), lab.rate(RATE)
         short_s = lab.seconds(10, 6)
         _, found = self._arm(lab, SHORT, before_s=lab.seconds(10, 4), away_s=short_s, after_s=lab.seconds(20, 6))
         self.waiting = lab.predict(
-            "orders that wait at its end", RATE * away_s, "orders", formula="rate * time", tex=r"B = \lambda T",
-            source="what comes and cannot go on is kept in the outbox", rate=(RATE, "1/s"), T=(away_s, "s"),
+            "orders that wait at its end", rate * away_s, "orders", formula="rate * time", tex=r"B = \lambda T",
+            source="what comes and cannot go on is kept in the outbox", rate=(rate, "1/s"), T=(away_s, "s"),
         )  # fmt: skip
         self.caught_up = lab.predict(
-            "time until the backlog is worked off", found.first_s + RATE * away_s / (found.rate - RATE), "s",
+            "time until the backlog is worked off", found.first_s + rate * away_s / (found.rate - rate), "s",
             formula="r + rate * time / (capacity - rate)", tex=r"t = r + \frac{\lambda T}{\mu - \lambda}",
             source="a queue that is fed at one rate and emptied at another; r and capacity from the short partition",
-            r=(found.first_s, "s"), rate=(RATE, "1/s"), T=(away_s, "s"), capacity=(found.rate, "1/s"),
+            r=(found.first_s, "s"), rate=(rate, "1/s"), T=(away_s, "s"), capacity=(found.rate, "1/s"),
         )  # fmt: skip
 
     def run(self, lab: Lab) -> None:
@@ -70,7 +73,7 @@ class Partition(Experiment):
         )
 
     def _arm(self, lab: Lab, name: str, before_s: float, away_s: float, after_s: float) -> tuple[Outcome, Backlog]:
-        with lab.arm(name, Open(RATE, MIX, "constant")) as arm:
+        with lab.arm(name, Open(lab.rate(RATE), MIX, "constant")) as arm:
             arm.wait(before_s)
             lost = logged(lab.system, "orders", "the broker is away")
             with (
@@ -99,6 +102,9 @@ class Partition(Experiment):
     def _backlog(lab: Lab, arm: Arm) -> Backlog:
         wall = time.time() - time.monotonic()  # seconds of the epoch at 0 of the arms' clock
         began, mended = wall + arm.began, wall + arm.began + (arm.first("fault_end") or 0.0)
+        lab.say("waiting for the last orders")
+        with suppress(TimeoutError):  # what has not ended then counts as what does not end
+            until(lambda: all(one["state"] in ENDS for one in _orders(lab)), ENDS_WITHIN_S)
         return backlog_of([one for one in _orders(lab) if _at(one) >= began], mended)
 
 

@@ -84,6 +84,10 @@ def test_no_results_and_broken_ones_are_not_published(tmp_path):
     assert refused(souk("publish", str(tmp_path)), "summary.json is broken")
 
 
+def test_a_pace_for_what_has_none_is_refused(tmp_path):
+    assert refused(souk("run", "scale-out", "--pace", "0.5", "--results", tmp_path), "scale-out takes no --pace")
+
+
 def test_what_needs_a_network_that_can_be_cut_is_refused_for_processes(tmp_path):
     assert refused(souk("run", "partition", "--results", str(tmp_path)), "partition", "network", "--runtime compose")
     assert not list(tmp_path.iterdir())
