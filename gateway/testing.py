@@ -93,6 +93,9 @@ class Upstream:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in request.headers.items()}
         seen = Seen(request.command, request.path, headers, body)
+        if "x-real-ip" not in headers:  # from a client of another test, whose instance had this port before
+            request.close_connection = True
+            return
         self.seen.append(seen)
         answer = self.answer(seen)
         if answer.drop:
